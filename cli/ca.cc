@@ -58,13 +58,19 @@ Result<Exit> init_authority(const Console& console, const CaInitOptions& options
 Result<enrol::Request> signed_request_of(const CaSignOptions& options, const std::vector<enrol::Name>& names) {
   if (!options.new_key.empty()) {
     if (names.empty()) return fail(Errc::usage, "berth ca sign: --new-key wants a --name: what the certificate is for");
-    BERTH_CHECK(crypto::SigningKey::generate(crypto::KeyType::ecdsa_p256).save(options.new_key));
+    const auto saved = crypto::SigningKey::generate(crypto::KeyType::ecdsa_p256).save(options.new_key);
+    if (!saved && saved.error().code == Errc::exists)
+      return fail(Errc::exists, fmt::format("{}: it is there already, and is not replaced: give --new-key another name, or remove it first", options.new_key));
+    if (!saved) return std::unexpected(saved.error());
     BERTH_TRY(const std::string pem, enrol::make_request(options.new_key, names));
     return enrol::read_request(pem, options.new_key);
   }
   if (options.request != "-") {
-    BERTH_TRY(const std::string pem, files::read(options.request, kMostCertificateRequest));
-    return enrol::read_request(pem, options.request);
+    const auto pem = files::read(options.request, kMostCertificateRequest);
+    if (!pem && pem.error().code == Errc::not_found)
+      return fail(Errc::not_found, fmt::format("{}: there is no such file; 'berth node csr' on the node writes a request, and --new-key makes a key in the place of one", options.request));
+    if (!pem) return std::unexpected(pem.error());
+    return enrol::read_request(*pem, options.request);
   }
   std::string pem(std::istreambuf_iterator<char>(std::cin), {});
   if (pem.size() > kMostCertificateRequest) return fail(Errc::usage, "what comes by stdin is too long for a certificate request");

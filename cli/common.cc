@@ -31,9 +31,9 @@ Result<std::string> app_argument(const std::string& text, const std::string& ver
 
 Result<ReleaseRef> release_argument(const std::string& text, const std::string& verb) {
   BERTH_TRY(auto ref, parse_release_ref(text));
-  if (ref.release.empty())
-    return fail(Errc::usage, fmt::format("berth {}: say which release of {}, as in {}@v1; 'berth releases {}' lists them", verb, ref.app, ref.app, ref.app));
-  return ref;
+  if (!ref.release.empty()) return ref;
+  const std::string what = ref.environment.empty() ? ref.app : ref.app + "/" + ref.environment;
+  return fail(Errc::usage, fmt::format("berth {0}: say which release of {1}, as in {1}@v1; 'berth releases {2}' lists them", verb, what, ref.app));
 }
 
 Result<std::optional<milliseconds>> duration_argument(const std::string& text, const std::string& option) {

@@ -1,12 +1,16 @@
 #include "cli/console.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include <boost/json/object.hpp>
 #include <fmt/core.h>
@@ -53,6 +57,18 @@ void Console::flush() const {
 }
 
 bool Console::is_broken() const { return *broken != 0; }
+
+void Console::end_with_reader() const {
+  const int pipe = ::fileno(out);
+  struct stat about{};
+  if (pipe < 0 || ::fstat(pipe, &about) != 0 || !(S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode))) return;
+  std::thread([pipe] {
+    pollfd reader{.fd = pipe, .events = 0, .revents = 0};  // an error is told unasked
+    while (::poll(&reader, 1, -1) < 0 && errno == EINTR) continue;
+    if ((reader.revents & (POLLERR | POLLHUP)) == 0) return;
+    ::kill(::getpid(), SIGPIPE);
+  }).detach();
+}
 
 Exit Console::ended(Exit exit) const {
   flush();

@@ -93,6 +93,20 @@ TEST_F(DaemonVerbs, VerifyNamesEachPathThatDriftedAndEndsWithFour) {
   EXPECT_EQ(berth({"verify", "web@v2", "--all"}).exit, 2);
 }
 
+TEST_F(DaemonVerbs, VerifyTellsWhatElseIsOnTheNode) {
+  const auto with_others = [this](int others) {
+    daemon.on("POST /v1/verify", fmt::format(R"({{"slots": [{{"app": "web", "release": "v2", "paths": 9, "bytes": 100, "drifted": 0, "drift": []}}], "others": {}}})", others));
+  };
+  with_others(2);
+  EXPECT_THAT(berth({"verify"}).out, HasSubstr("\n2 more releases are on the node: 'berth verify --all' compares them, too.\n"));
+  EXPECT_THAT(berth({"verify", "web"}).out, HasSubstr("'berth verify web --all' compares them, too."));
+  EXPECT_THAT(berth({"verify", "web@v2"}).out, Not(HasSubstr("more"))) << "it is the one that is meant";
+  with_others(1);
+  EXPECT_THAT(berth({"verify"}).out, HasSubstr("\n1 more release is on the node: 'berth verify --all' compares it, too.\n"));
+  with_others(0);
+  EXPECT_THAT(berth({"verify"}).out, Not(HasSubstr("more")));
+}
+
 TEST_F(DaemonVerbs, RemoveTellsThatDataStaysUnlessPurged) {
   daemon.on("DELETE /v1/apps/web", "{}");
   EXPECT_THAT(berth({"remove", "web"}).out, HasSubstr("data and logs stay"));

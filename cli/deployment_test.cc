@@ -159,8 +159,26 @@ TEST(StatusText, TellsWhoIsNotReadyAndWhatWasScaled) {
   const auto status = json::parse(R"({"apps": [{"app": "web", "active": "v1", "health": "down",
       "processes": [{"process": "job", "wanted": 0, "by_spec": 2, "ready": 0},
       {"process": "web", "wanted": 1, "by_spec": 1, "ready": 0}],
-      "instances": [{"instance": "web/web.1", "release": "v1", "phase": "ended", "ready": false, "not_ready": "it was stopped by hand"}]}]})").value();
-  EXPECT_THAT(apps_text(status, {.now = kNow}), HasSubstr("web/web.1: it was stopped by hand; web/job is scaled to 0 (its release says 2)"));
+      "instances": [{"instance": "web/web.1", "release": "v1", "phase": "running", "ready": false, "not_ready": "503 from /healthz"}]}]})").value();
+  EXPECT_THAT(apps_text(status, {.now = kNow}), HasSubstr("web/web.1: 503 from /healthz; web/job is scaled to 0 (its release says 2)"));
+}
+
+TEST(StatusText, TellsWhoStoppedWhatOnItsOwn) {
+  const auto stopped = [](const char* instance, const char* release, const char* by, const char* why) {
+    return fmt::format(R"({{"instance": "web/{0}", "process": "{1}", "release": "{2}", "phase": "ended", "ready": false, "not_ready": "it was stopped by hand",
+                            "stopped": true, "stopped_by": "{3}", "stopped_at": "2026-11-24T08:58:00Z", "stopped_why": "{4}"}})",
+                       instance, std::string(instance).substr(0, std::string(instance).find('.')), release, by, why);
+  };
+  const auto text = [](const std::string& instances) {
+    return apps_text(json::parse(R"({"apps": [{"app": "web", "active": "v2", "health": "degraded", "processes": [{"process": "web", "wanted": 2, "ready": 1}, {"process": "worker", "wanted": 3, "ready": 0}],
+      "instances": [)" + instances + "]}]}").value(), {.now = kNow});
+  };
+  EXPECT_THAT(text(stopped("web.2", "v2", "root (uid 0)", "noisy")), HasSubstr("  web/web.2 stopped by root (uid 0) 2m ago: noisy\n"));
+  EXPECT_THAT(text(stopped("web.1", "v2", "root (uid 0)", "") + "," + stopped("web.2", "v2", "root (uid 0)", "")), HasSubstr("  web/web stopped by root (uid 0) 2m ago\n"));
+  EXPECT_THAT(text(stopped("worker.1", "v2", "a", "") + "," + stopped("worker.3", "v2", "a", "") + "," + stopped("worker.2", "v2", "b", "")),
+              HasSubstr("  2 instances of web/worker stopped by a 2m ago; web/worker.2 stopped by b 2m ago\n"));
+  EXPECT_THAT(text(stopped("web.1", "v2", "", "")), HasSubstr("  web/web.1 stopped by hand 2m ago\n")) << "by a berthd that did not write it down";
+  EXPECT_THAT(text(stopped("web.1", "v1", "a", "")), Not(HasSubstr("stopped by")));
 }
 
 std::string note_in(const char* app) {

@@ -155,6 +155,7 @@ Result<Exit> events(const Console& console, EventsOptions options) {
   if (options.count && *options.count < 0) return fail(Errc::usage, fmt::format("berth events: --count {}: must be 0, for all, or more", *options.count));
   if (options.follow && !options.until.empty()) return fail(Errc::usage, "berth events: what is followed has no end: --until goes without --follow");
   if (options.follow) BERTH_CHECK(check_one_is_followed(console, "berth events"));
+  if (options.follow) console.end_with_reader();
   BERTH_TRY(const EventFilter filter, event_filter(options.since, options.until, options.kinds, options.grep));
   std::string app;
   if (!options.app.empty()) {

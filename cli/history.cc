@@ -12,6 +12,7 @@
 #include "cli/json_view.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "cli/status_text.h"
 #include "cli/verbs.h"
 #include "core/io/http.h"
 #include "core/logs/record_time.h"
@@ -92,6 +93,13 @@ std::string same_options(const HistoryOptions& options) {
   return text;
 }
 
+/// That there are none; whoever sees some apps alone is told so.
+std::string no_deployments_text(const ApiClient& api, const std::string& app) {
+  const auto status = app.empty() ? api.get("/v1/status") : Result<json::value>(json::value());
+  const std::string limits = status ? limits_text(*status) : std::string();
+  return limits.empty() ? std::string("No deployments yet.") : fmt::format("No deployments yet of the apps that you may see: {}.", limits);
+}
+
 Result<Exit> history(const Console& console, HistoryOptions options) {
   // No app's name begins with a digit.
   std::int64_t number = 0;
@@ -135,7 +143,7 @@ Result<Exit> history(const Console& console, HistoryOptions options) {
     return Exit::ok;
   }
   const bool narrows = options.before || moments.since || moments.until;
-  if (listed.deployments.empty()) console.note(narrows ? "No older deployment, or none of that time." : "No deployments yet.");
+  if (listed.deployments.empty()) console.note(narrows ? "No older deployment, or none of that time." : no_deployments_text(api, app));
   if (listed.next > 0) {
     console.note(fmt::format("There are older ones: 'berth history{} --before {}{}' shows the next {}, and -n 0 all of them.", app.empty() ? "" : " " + app, listed.next, same_options(options), count));
   }

@@ -277,6 +277,7 @@ Result<void> check_release(const std::string& root, InstanceSelector selector, c
 Result<Exit> logs_of(Console& console, const LogsOptions& options) {
   BERTH_CHECK(choose_colour(console, options.colour));
   BERTH_TRY(auto query, query_of(options));
+  if (options.follow) console.end_with_reader();
   if (console.node) return remote_logs(console, options, query);
   const LogRoot place = log_root(console, options, query.selector.app);
   const std::string& root = place.folder;

@@ -100,8 +100,8 @@ Verb node_reload_verb() {
         std::string later;
         for (const auto& table : list_of(answer, "until_restart"))
           if (table.is_string()) later += (later.empty() ? "" : ", ") + std::string(table.get_string());
-        console.note("The configuration was read again, and counts.");
-        if (!later.empty()) console.warn(fmt::format("what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", printable(later)));
+        if (later.empty()) console.note("The configuration was read again, and counts.");
+        else console.warn(fmt::format("the configuration was read again; what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", printable(later)));
         return Exit::ok;
       },
   };

@@ -72,16 +72,28 @@ void tell_of_bake(const Console& console, const json::value& app, const std::str
   console.note(fmt::format("Its deployment {} of {} was in its bake, which waits and begins again with 'berth start {}'{}.", number_of(*deployment, "id"), text_of(*deployment, "release"), name, back));
 }
 
-/// By whom the app was stopped, since when and why, of what berthd told before: "by root (uid 0), 5m ago: a new disk"; empty where that is not known.
-std::string who_stopped(const json::value& app) {
-  const std::string by = text_of(app, "stopped_by"), why = text_of(app, "stopped_why");
-  if (!truth_of(app, "stopped") || by.empty()) return {};
-  return fmt::format("by {}, {} ago{}{}", by, since_text(text_of(app, "stopped_at"), std::chrono::system_clock::now()), why.empty() ? "" : ": ", why);
+/// By whom an app or an instance was stopped, since when and why, of what berthd told before: "by root (uid 0), 5m ago: a new disk"; empty where that is not known.
+std::string who_stopped(const json::value& stopped) {
+  const std::string by = text_of(stopped, "stopped_by"), why = text_of(stopped, "stopped_why");
+  if (!truth_of(stopped, "stopped") || by.empty()) return {};
+  return fmt::format("by {}, {} ago{}{}", by, since_text(text_of(stopped, "stopped_at"), std::chrono::system_clock::now()), why.empty() ? "" : ": ", why);
+}
+
+/// The same of what is named: of single instances where each of them was stopped by then.
+std::string who_stopped(const json::value& app, const InstanceSelector& what) {
+  if (!app.is_object()) return {};
+  if (!what.process) return who_stopped(app);
+  const json::value* first = nullptr;
+  for (const auto& instance : list_of(app, "instances")) {
+    if (!is_named(instance, app, what)) continue;
+    if (!truth_of(instance, "stopped")) return {};
+    if (first == nullptr) first = &instance;
+  }
+  return first == nullptr ? std::string() : who_stopped(*first);
 }
 
 /// What is told of a stop: also that it was so, and since when. An older berthd does not say whether it changed something.
-std::string told_of_stop(const std::string& what, const json::value& answer, const json::value& before, bool is_whole) {
-  const std::string who = is_whole && before.is_object() ? who_stopped(before) : std::string();
+std::string told_of_stop(const std::string& what, const json::value& answer, const std::string& who) {
   const auto* changed = member(answer, "changed");
   if (changed != nullptr && changed->is_bool() && !changed->get_bool()) return fmt::format("{} is stopped already{}{}.", what, who.empty() ? "" : ", ", who);
   return fmt::format("{} is stopped.{}", what, who.empty() ? "" : fmt::format(" It was already, {}; this takes the place of that.", who));
@@ -99,15 +111,15 @@ Result<Exit> operate(const Console& console, const OperateOptions& options, cons
   const Interrupt interrupt({.notice = console.advice(fmt::format("\nberth: what was asked for goes on; see: berth status {}\n", selector.app))});
   const ApiClient api(console);
   const bool runs = verb == "start" && runs_already(told_of(api, selector.app), selector);
-  const bool tells_of_bake = verb == "stop" && !selector.process && !console.json && !console.quiet;
-  const json::value before = tells_of_bake ? told_of(api, selector.app) : json::value();
+  const bool tells = verb == "stop" && !console.json && !console.quiet, tells_of_bake = tells && !selector.process;
+  const json::value before = tells ? told_of(api, selector.app) : json::value();
   // Of the others it is how long to wait until they are ready.
   const std::string timeout = verb == "stop" ? options.timeout : std::string();
   BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = app_target(selector.app, "/" + verb), .body = std::move(body)}, timeout));
   if (!answer) return Exit::still_running;
   if (console.json) console.document(*answer);
   if (verb != "stop" && !options.no_wait) BERTH_CHECK(await_ready(api, selector, options.what, done, at_most));
-  if (verb == "stop") console.note(printable(told_of_stop(options.what, *answer, before, !selector.process)));
+  if (verb == "stop") console.note(printable(told_of_stop(options.what, *answer, who_stopped(before, selector))));
   else console.note(runs ? fmt::format("{} runs already.", options.what) : fmt::format("{} is {}.", options.what, done));
   if (tells_of_bake) tell_of_bake(console, before, selector.app);
   return Exit::ok;

@@ -50,12 +50,14 @@ TEST_F(OperatorVerbs, SeveralProcessesAreScaledOneAfterTheOther) {
   const Ran ran = berth({"scale", "web/web=4", "web/worker=0", "--reason", "a sale"});
   EXPECT_EQ(ran.exit, 0);
   EXPECT_THAT(ran.out + ran.err, AllOf(HasSubstr("web/web is scaled to 4,"), HasSubstr("web/worker is scaled to 0,")));
-  const auto asked = daemon.asked();
+  auto asked = daemon.asked();
+  std::erase_if(asked, [](const FakeDaemon::Asked& one) { return one.method != "POST"; });
   ASSERT_EQ(asked.size(), 2u);
   EXPECT_EQ(json::parse(asked[0].body).value(), json::parse(R"({"process": "web", "instances": 4, "reason": "a sale"})").value());
   EXPECT_EQ(json::parse(asked[1].body).value(), json::parse(R"({"process": "worker", "instances": 0, "reason": "a sale"})").value());
+  const auto before = daemon.asked().size();
   EXPECT_EQ(berth({"scale", "web/web=4", "web/worker"}).exit, 2);
-  EXPECT_EQ(daemon.asked().size(), 2u) << "all of it is read before anything is asked for";
+  EXPECT_EQ(daemon.asked().size(), before) << "all of it is read before anything is asked for";
 }
 
 TEST_F(OperatorVerbs, AStopInABakeSaysWhatBecomesOfIt) {
@@ -116,6 +118,45 @@ TEST_F(OperatorVerbs, WhatTakesLongIsWaitedForAsLongAsIsSaid) {
   }
 }
 
+TEST_F(OperatorVerbs, AStopOfASingleInstanceTellsWhoStoppedItBefore) {
+  const auto with = [this](const char* second) {
+    daemon.on("GET /v1/apps/web", fmt::format(R"json({{"app": "web", "active": "v2", "stopped": false, "instances": [
+      {{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "stopped": true, "stopped_by": "ann (uid 7)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": "noisy"}},
+      {{"instance": "web/web.2", "process": "web", "number": 2, "release": "v2", "stopped": {}, "stopped_by": "bob (uid 8)", "stopped_at": "2026-11-24T09:00:00Z", "stopped_why": ""}}]}})json", second));
+  };
+  with("false");
+  daemon.on("POST /v1/apps/web/stop", R"({"app": "web", "process": "web", "number": 1, "changed": false, "event": 0})");
+  EXPECT_THAT(berth({"stop", "web/web.1"}).out, testing::MatchesRegex("web/web\\.1 is stopped already, by ann \\(uid 7\\), .* ago: noisy\\.\n"));
+  daemon.on("POST /v1/apps/web/stop", R"({"app": "web", "process": "web", "changed": true, "event": 7})");
+  EXPECT_EQ(berth({"stop", "web/web"}).out, "web/web is stopped.\n") << "one of the two ran";
+  with("true");
+  EXPECT_THAT(berth({"stop", "web/web", "--reason", "loud"}).out, testing::MatchesRegex("web/web is stopped\\. It was already, by ann \\(uid 7\\), .* ago: noisy; this takes the place of that\\.\n"));
+}
+
+TEST_F(OperatorVerbs, AScaleToTheReleasesOwnNumberIsToldAsNone) {
+  daemon.on("POST /v1/apps/web/scale", "{}");
+  daemon.on("GET /v1/apps/web", R"({"app": "web", "processes": [{"process": "web", "wanted": 1, "by_spec": 1}]})");
+  EXPECT_EQ(berth({"scale", "web/web=1"}).out, "web/web has 1 instance, as its release says.\n");
+  EXPECT_EQ(berth({"scale", "web/web=2"}).out, "web/web is scaled to 2, until a release says another number.\n");
+}
+
+TEST_F(OperatorVerbs, WhoSeesSomeAppsAloneIsToldSoByAnEmptyHistory) {
+  daemon.on("GET /v1/deployments", R"({"deployments": [], "next": null})");
+  daemon.on("GET /v1/status", R"({"limited_to": ["web", "api"]})");
+  EXPECT_EQ(berth({"history"}).out, "No deployments yet of the apps that you may see: this node shows you web, api alone.\n");
+  daemon.on("GET /v1/status", R"({"limited_to": []})");
+  EXPECT_EQ(berth({"history"}).out, "No deployments yet.\n");
+}
+
+TEST_F(OperatorVerbs, AReloadThatDoesNotTakeAllOverSaysSoInOneLine) {
+  daemon.on("POST /v1/reload", R"({"files": ["berthd.toml"], "until_restart": ["[[follow]]"]})");
+  const Ran some = berth({"node", "reload"});
+  EXPECT_EQ(some.out, "");
+  EXPECT_EQ(some.err, "berth: the configuration was read again; what changed in [[follow]] counts after a restart ('systemctl restart berthd'), which stops no app\n");
+  daemon.on("POST /v1/reload", R"({"files": ["berthd.toml"], "until_restart": []})");
+  EXPECT_EQ(berth({"node", "reload"}).out, "The configuration was read again, and counts.\n");
+}
+
 TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
   daemon.on("POST /v1/apps/web/hold", "{}");
   daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "", "held_by": "", "held_at": "", "held_firmly": false})");
@@ -123,6 +164,8 @@ TEST_F(OperatorVerbs, HoldTellsWhoseHoldItTakesThePlaceOf) {
   daemon.on("GET /v1/apps/web", R"json({"app": "web", "held": "a migration", "held_by": "alice (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true})json");
   EXPECT_THAT(berth({"hold", "web", "--reason", "bob's"}).out, testing::MatchesRegex(".* That takes the place of what it was held for before: a migration \\(by alice \\(uid 7\\), .* ago\\).\n"));
   EXPECT_THAT(berth({"hold", "web"}).out, testing::MatchesRegex("web is held already: a migration \\(by alice \\(uid 7\\), .* ago\\). A --reason would take the place of that.\n"));
+  daemon.on("GET /v1/apps/web", R"json({"app": "web", "held": "no reason was given", "held_by": "alice (uid 7)", "held_at": "2026-11-24T09:00:00Z", "held_firmly": true})json");
+  EXPECT_THAT(berth({"hold", "web", "--reason", "bob's"}).out, testing::MatchesRegex(".* It was held already, without a reason \\(by alice \\(uid 7\\), .* ago\\); this takes the place of that\\.\n"));
   daemon.on("GET /v1/apps/web", R"({"app": "web", "held": "v2 was reverted", "held_by": "", "held_at": "", "held_firmly": false})");
   EXPECT_THAT(berth({"hold", "web"}).out, testing::EndsWith(" That takes the place of what it was held for before: v2 was reverted.\n")) << "which a newer release would have ended";
 }

@@ -78,6 +78,9 @@ std::string verb_meant(const Verb& verb, const std::string& word) {
   return did_you_mean(word, names);
 }
 
+/// "-x".
+bool is_one_letter(std::string_view option) { return option.size() == 2 && option[1] != '-'; }
+
 Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string& word) {
   const std::string called = fmt::format("{}", fmt::join(parsed.path, " "));
   if (word.starts_with("-") && word != "-") {
@@ -85,8 +88,9 @@ Error unexpected_word(const Verb& root, const Parsed& parsed, const std::string&
     if (name == "-V") return {Errc::usage, fmt::format("{}: unknown option '-V' (did you mean 'berth --version'?); see {} --help", called, called)};
     if (takes_command(*parsed.verb))
       return {Errc::usage, fmt::format("{}: unknown option '{}'; what belongs to the command comes after '--': {}", called, name, usage_line(*parsed.verb, parsed.path))};
-    return {Errc::usage, fmt::format("{}: unknown option '{}'{}; see {} --help", called, name,
-                                     did_you_mean(name, option_names(root, *parsed.verb)), called)};
+    // Of one letter every other is near.
+    const std::string meant = is_one_letter(name) ? std::string() : did_you_mean(name, option_names(root, *parsed.verb));
+    return {Errc::usage, fmt::format("{}: unknown option '{}'{}; see {} --help", called, name, meant, called)};
   }
   if (word == "man" && parsed.path.size() == 1) return {Errc::usage, "berth: the man page is 'berth --man'; see also berth --help"};
   if (!parsed.verb->verbs.empty())
@@ -237,6 +241,18 @@ Result<Parsed> parse(const Verb& root, std::vector<std::string> arguments) {
   return parsed;
 }
 
+namespace {
+
+/// A complaint about an option of the verb, "--set: …", names the verb as other complaints about a call do.
+Error of_call(Error error, const Verb& verb, const std::string& called) {
+  const std::string first = error.message.substr(0, error.message.find_first_of(" :"));
+  const auto is_it = [&first](const Option& option) { return std::ranges::count(names_of(option), first) > 0; };
+  if (error.code == Errc::usage && first.starts_with('-') && std::ranges::any_of(verb.options, is_it)) error.message = called + ": " + error.message;
+  return error;
+}
+
+}  // namespace
+
 int run(const Verb& root, Console& console, const std::vector<std::string>& arguments) {
   const auto began = std::chrono::steady_clock::now();
   const bool wants_all = !arguments.empty() && arguments.front() == "help";  // of the verb that the rest names
@@ -259,8 +275,9 @@ int run(const Verb& root, Console& console, const std::vector<std::string>& argu
     const std::string called = fmt::format("{}", fmt::join(parsed->path, " "));
     return static_cast<int>(report(console, {Errc::usage, fmt::format("{}: name a verb: {}", called, fmt::join(verb_names(*parsed->verb), ", "))}));
   }
-  const auto ended = run_where_asked(*parsed->verb, console, fmt::format("{}", fmt::join(parsed->path, " ")));
-  const int exit = static_cast<int>(console.ended(ended ? *ended : report(console, ended.error())));
+  const std::string called = fmt::format("{}", fmt::join(parsed->path, " "));
+  const auto ended = run_where_asked(*parsed->verb, console, called);
+  const int exit = static_cast<int>(console.ended(ended ? *ended : report(console, of_call(ended.error(), *parsed->verb, called))));
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
   console.detail(fmt::format("ended with {}{} after {}", exit, ended ? "" : fmt::format(" ({})", to_string(ended.error().code)), fine_time_text(took)));
   return exit;

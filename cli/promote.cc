@@ -22,7 +22,7 @@ struct PromoteOptions {
 Result<Exit> promote(const Console& console, const PromoteOptions& options) {
   BERTH_TRY(const auto ref, release_argument(options.release, "promote"));
   if (ref.environment.empty())
-    return fail(Errc::usage, fmt::format("berth promote: say from which environment, as in {}/qa@{}", ref.app, ref.release));
+    return fail(Errc::usage, fmt::format("berth promote: say from which environment, as in {}/{}@{}", ref.app, options.to == "qa" ? "dev" : "qa", ref.release));
   if (options.to.empty()) return fail(Errc::usage, "berth promote: say to which environment: --to NAME");
   if (options.to == ref.environment)
     return fail(Errc::usage,

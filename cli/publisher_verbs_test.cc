@@ -74,6 +74,12 @@ TEST_F(PublisherVerbs, WhatMayNotBeReadIsNotPermittedAndNoWrongCall) {
   if (ran.exit == kKeepsCapabilities) GTEST_SKIP() << "no capability may be given up here";
   EXPECT_EQ(ran.exit, 7);
   EXPECT_THAT(ran.err, HasSubstr(at("site/berth.toml") + ": Permission denied"));
+  fs::create_directory(at("closed"));
+  fs::permissions(at("closed"), fs::perms::none);
+  ::setenv("XDG_DATA_HOME", at("closed/data").c_str(), 1);
+  const Ran nowhere = run_berth({"build", at("site")}, respect_modes);
+  EXPECT_EQ(nowhere.exit, 7);
+  EXPECT_THAT(nowhere.err, testing::AllOf(HasSubstr("builds are kept in " + at("closed/data/berth") + ", which cannot be made ("), HasSubstr("Permission denied): name another place by $XDG_DATA_HOME or $HOME\n")));
 }
 
 TEST_F(PublisherVerbs, BuildAndListBuilds) {
@@ -112,6 +118,13 @@ TEST_F(PublisherVerbs, VerboseNamesEachFileOfTheRepositoryThatIsRead) {
   EXPECT_EQ(run({"inspect", "web/production@v1", "--repo", at("repo")}).err, "");
   EXPECT_THAT(run({"inspect", "web/production@v1", "--repo", at("repo"), "-v"}).err,
               testing::AllOf(HasSubstr("# " + at("repo") + "/metadata/timestamp.json: "), HasSubstr("# " + at("repo") + "/targets/web/production/"), HasSubstr("# ended with 0 after ")));
+}
+
+TEST_F(PublisherVerbs, AReleaseThatIsAsTheOneBeforeSaysSo) {
+  publish();
+  EXPECT_EQ(run(release()).err, "berth: v2 is as v1 is: the same build with the same configuration\n");
+  put("environments/production/files/more", "x");
+  EXPECT_EQ(run(release()).err, "");
 }
 
 TEST_F(PublisherVerbs, ReleaseAndPromoteAndList) {
@@ -261,7 +274,7 @@ TEST_F(PublisherVerbs, WarnWhenARoleIsToBeSignedSoonWhoeverTouchesTheRepository)
   run({"build", at("site")});
   EXPECT_THAT(run(release()).err, HasSubstr(soon));
   EXPECT_THAT(run({"promote", "web/production@v1", "--to", "qa", "--repo", at("repo"), "--environments", at("environments")}).err, HasSubstr(soon));
-  EXPECT_EQ(list_of(document(release()), "notes").size(), 1u);
+  EXPECT_EQ(list_of(document(release()), "notes").size(), 2u) << "and that it is as the one before";
   run({"repo", "refresh", at("repo"), "--only", "root"});
   EXPECT_EQ(run({"repo", "refresh", at("repo"), "--quiet"}).err, "");
 }

@@ -53,16 +53,25 @@ Result<std::vector<Scaled>> all_scaled(const std::vector<std::string>& what) {
   return all;
 }
 
+/// What is told of a process that was scaled: also that its number is the release's own, so that nothing holds it there.
+std::string told_of_scale(const json::value& app, const Scaled& one) {
+  for (const auto& process : list_of(app, "processes"))
+    if (text_of(process, "process") == one.process && number_of(process, "by_spec", -1) == one.instances)
+      return fmt::format("{}/{} has {}, as its release says.", one.app, one.process, count_text(static_cast<std::uint64_t>(one.instances), "instance"));
+  return fmt::format("{}/{} is scaled to {}, until a release says another number.", one.app, one.process, one.instances);
+}
+
 /// One after the other, up to the first that fails.
 Result<Exit> scale(const Console& console, const ScaleOptions& options) {
   BERTH_TRY(const auto all, all_scaled(options.what));
   for (const Scaled& one : all) {
     json::object body{{"process", one.process}, {"instances", one.instances}};
     put_if(body, "reason", options.reason);
+    const json::value before = console.quiet || console.json ? json::value() : told_of(ApiClient(console), one.app);
     BERTH_TRY(const auto answer, long_call(console, {.method = "POST", .target = app_target(one.app, "/scale"), .body = std::move(body)}, options.timeout));
     if (!answer) return Exit::still_running;
     if (console.json) console.document(*answer);
-    console.note(fmt::format("{}/{} is scaled to {}, until a release says another number.", one.app, one.process, one.instances));
+    console.note(told_of_scale(before, one));
   }
   return Exit::ok;
 }

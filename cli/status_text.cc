@@ -1,6 +1,7 @@
 #include "cli/status_text.h"
 
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 #include <fmt/core.h>
@@ -73,6 +74,38 @@ std::string stopped_text(const value& app, const StatusView& view) {
   return fmt::format("stopped by {}{}{}", by, age.empty() ? "" : " " + age + " ago", why.empty() ? "" : ": " + why);
 }
 
+/// "web/worker.2 stopped by root (uid 0) 5m ago: noisy", "web/worker …" where all of a process were at once; of each stop of single instances.
+std::vector<std::string> stops_text(const value& app, const StatusView& view) {
+  struct Stop {
+    std::string process, by, at, why, first;
+    std::int64_t count = 0;
+  };
+  std::vector<Stop> stops;
+  for (const auto& instance : list_of(app, "instances")) {
+    if (!truth_of(instance, "stopped") || text_of(instance, "release") != text_of(app, "active")) continue;
+    Stop one{.process = text_of(instance, "process"), .by = text_of(instance, "stopped_by"), .at = text_of(instance, "stopped_at"), .why = text_of(instance, "stopped_why"),
+             .first = text_of(instance, "instance")};
+    const auto same = [&one](const Stop& other) { return std::tie(one.process, one.by, one.at, one.why) == std::tie(other.process, other.by, other.at, other.why); };
+    const auto known = std::ranges::find_if(stops, same);
+    if (known != stops.end()) {
+      ++known->count;
+      continue;
+    }
+    one.count = 1;
+    stops.push_back(std::move(one));
+  }
+  std::vector<std::string> texts;
+  for (const Stop& stop : stops) {
+    std::int64_t wanted = 0;
+    for (const auto& process : list_of(app, "processes"))
+      if (text_of(process, "process") == stop.process) wanted = number_of(process, "wanted");
+    const std::string age = since_text(stop.at, view.now), whole = fmt::format("{}/{}", text_of(app, "app"), stop.process);
+    const std::string what = stop.count == wanted ? whole : stop.count == 1 ? stop.first : fmt::format("{} instances of {}", stop.count, whole);
+    texts.push_back(fmt::format("{} stopped {}{}{}{}", what, stop.by.empty() ? "by hand" : "by " + stop.by, age.empty() ? "" : " " + age + " ago", stop.why.empty() ? "" : ": ", stop.why));
+  }
+  return texts;
+}
+
 /// "web/web is scaled to 0 (its release says 2)"; empty where nobody scaled it.
 std::string scaled_text(const std::string& app, const value& process) {
   const auto wanted = number_of(process, "wanted"), by_spec = number_of(process, "by_spec", wanted);
@@ -86,7 +119,7 @@ std::string unready_text(const value& app) {
   if (health != "down" && health != "degraded") return {};
   for (const auto& instance : list_of(app, "instances"))
     if (const std::string why = text_of(instance, "not_ready"); !why.empty() && text_of(instance, "release") == text_of(app, "active") &&
-                                                                !truth_of(instance, "ready") && !truth_of(instance, "crash_loop"))
+                                                                !truth_of(instance, "ready") && !truth_of(instance, "crash_loop") && !truth_of(instance, "stopped"))
       return fmt::format("{}: {}", text_of(instance, "instance"), why);
   return {};
 }
@@ -178,6 +211,7 @@ std::string note_of(const value& app, const StatusView& view) {
   }
   if (const std::string rejected = rejected_text(app); !rejected.empty()) notes.push_back(rejected);
   if (const std::string stopped = stopped_text(app, view); !stopped.empty()) notes.push_back(stopped);
+  for (const std::string& stopped : stops_text(app, view)) notes.push_back(stopped);
   if (const std::string held = held_text(app, view); !held.empty()) notes.push_back(held);
   const auto* follow = member(app, "follow");
   if (follow != nullptr && follow->is_object() && !is_under_way(app))
@@ -235,7 +269,7 @@ std::string instances_text(const value& app, const StatusView& view) {
     const std::string phase = text_of(*instance, "phase");
     const std::string state = ready ? (truth_of(*instance, "serving") ? "serving" : "ready") : phase == "running" ? "not ready" : phase;
     const auto pid = number_of(*instance, "pid"), port = number_of(*instance, "port");
-    table.row({text_of(*instance, "instance"), text_of(*instance, "release"), {state, ready ? Tint::good : Tint::bad},
+    table.row({text_of(*instance, "instance"), text_of(*instance, "release"), {state, ready ? Tint::good : truth_of(*instance, "stopped") ? Tint::dim : Tint::bad},
                since_text(text_of(*instance, "started_at"), view.now), std::to_string(own_restarts(*instance)),
                pid > 0 ? std::to_string(pid) : "", port > 0 ? std::to_string(port) : "", instance_note(*instance, view)});
   }

@@ -31,6 +31,13 @@ void print_slot(const Console& console, const json::value& slot) {
   if (drifted > shown) console.line(fmt::format("  … and {} more", drifted - shown));
 }
 
+/// That there is more on the node than was compared; empty where there is not, or a release was named.
+std::string others_text(const VerifyOptions& options, std::int64_t others) {
+  if (others == 0 || options.name.contains('@')) return {};
+  return fmt::format("{} on the node: 'berth verify{}{} --all' compares {}, too.", others == 1 ? "1 more release is" : fmt::format("{} more releases are", others),
+                     options.name.empty() ? "" : " ", options.name, others == 1 ? "it" : "them");
+}
+
 Result<Exit> verify(const Console& console, const VerifyOptions& options) {
   json::object body;
   if (!options.name.empty()) {
@@ -52,6 +59,7 @@ Result<Exit> verify(const Console& console, const VerifyOptions& options) {
     if (!console.json) print_slot(console, slot);
   }
   if (console.json) console.document(answer);
+  if (const std::string more = others_text(options, number_of(answer, "others")); !more.empty() && !console.json) console.note(more);
   if (slots == 0) console.note("There is no release to verify; 'berth releases APP' lists what is on the node.");
   if (drifted)
     console.note("Nothing was changed: what runs goes on. An active release is repaired from the repository by 'berth deploy APP@RELEASE --force', any other when it is "

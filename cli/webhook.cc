@@ -2,6 +2,7 @@
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -20,6 +21,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kBetweenAsks = 200ms;
+constexpr milliseconds kSilence = 1s;  ///< so long nothing is said
 constexpr milliseconds kPatience = 30s;  ///< a webhook's own 'timeout' is 15 s where nobody says another
 
 /// A webhook as status tells it; null where it has none of that name.
@@ -41,6 +43,11 @@ bool has_got_more(const json::value& webhook, const json::value& before) {
 void tell_failure(const Console& console, Exit exit, const std::string& text) {
   if (console.json) fmt::print(console.err, "{}\n", json::text(json::object{{"code", to_string(errc_of(exit))}, {"detail", text}, {"exit", static_cast<int>(exit)}}));
   else console.warn(text);
+}
+
+std::string waiting_text(const std::string& name, const json::value& webhook, milliseconds at_most) {
+  const std::string error = text_of(webhook, "last_error");
+  return fmt::format("Webhook {} has not taken it yet{}; it is waited for, {} at most.", name, error.empty() ? "" : " (" + printable(error) + ")", took_text(at_most));
 }
 
 Exit tell_end(const Console& console, const std::string& name, const json::value& webhook, const json::value& before) {
@@ -87,10 +94,11 @@ Verb test_verb() {
           console.note(fmt::format("The event is on its way to webhook {}; 'berth webhook list' shows what comes of it.", o->name));
           return Exit::ok;
         }
-        const auto end = Clock::now() + said.value_or(kPatience);
-        while (true) {
+        const auto begin = Clock::now(), end = begin + said.value_or(kPatience);
+        for (bool told = false;;) {
           BERTH_TRY(const auto webhook, webhook_of(api, o->name));
           if (has_got_more(webhook, before) || Clock::now() >= end) return tell_end(console, o->name, webhook, before);
+          if (Clock::now() >= begin + kSilence && !std::exchange(told, true)) console.note(waiting_text(o->name, webhook, said.value_or(kPatience)));
           std::this_thread::sleep_for(kBetweenAsks);
         }
       },

@@ -75,8 +75,9 @@ Exit check(const Options& options) {
     const bool has_place = std::ranges::any_of(config->files, [&](const fs::path& file) { return wrong.starts_with(file.string() + ":"); });
     return complain({warnings.error().code, has_place ? wrong : files + ": " + wrong});
   }
-  for (const std::string& warning : *warnings) fmt::print(stderr, "berthd: {}: {}\n", files, warning);
-  fmt::print("{} {} right: node {}, environment {}\n", files, config->files.size() > 1 ? "are" : "is", config->node, config->environment);
+  for (const std::string& warning : *warnings) fmt::print(stderr, "berthd: warning: {}: {}\n", files, warning);
+  const std::string but = warnings->empty() ? "" : fmt::format(", with {} warning{}", warnings->size(), warnings->size() == 1 ? "" : "s");
+  fmt::print("{} {} right{}: node {}, environment {}\n", files, config->files.size() > 1 ? "are" : "is", but, config->node, config->environment);
   return options.check_upgrade ? check_state(*config) : Exit::ok;
 }
 

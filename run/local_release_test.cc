@@ -125,7 +125,7 @@ TEST_F(LocalReleaseTest, WhatIsNoAppIsToldWithWhatToDo) {
   put("tree/berth.toml", "app = \"web\"\n[process.web]\ncomand = [\"x\"]\n");
   EXPECT_THAT(refused(), HasSubstr("did you mean 'command'"));
   put("tree/berth.toml", kSpec);
-  EXPECT_THAT(refused({.dotenv = folder.path() / "other.env"}), HasSubstr("other.env")) << "one that was named must be there";
+  EXPECT_THAT(refused({.dotenv = folder.path() / "other.env"}), HasSubstr("other.env: there is no such file")) << "one that was named must be there";
   put("tree/.env", "A B\n");
   EXPECT_THAT(refused(), HasSubstr(".env:1"));
 }

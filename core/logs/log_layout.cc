@@ -16,6 +16,7 @@ Result<std::vector<std::string>> names_in(const fs::path& folder) {
   std::vector<std::string> names;
   fs::directory_iterator entry(folder, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) names.push_back(entry->path().filename().string());
+  if (error == std::errc::permission_denied) return fail(Errc::permission, fmt::format("the logs in {} are closed to you: use sudo", folder.string()));
   if (error) return fail_errno("logs in " + folder.string(), error.value());
   return names;
 }

@@ -194,6 +194,17 @@ Draft draft_of(const bundle::Manifest& released) {
           .blobs = {}};
 }
 
+namespace {
+
+/// Whether a node would run the same by both: builds, files, variables, secrets, spec and what travels with them.
+bool says_the_same(const bundle::Manifest& one, const bundle::Manifest& other) {
+  const auto same_build = [](const auto& here, const auto& there) { return here.first == there.first && here.second.digest == there.second.digest; };
+  return std::ranges::equal(one.builds, other.builds, same_build) && one.config == other.config && one.spec == other.spec && one.variables == other.variables &&
+         one.secrets == other.secrets && one.attachments == other.attachments;
+}
+
+}  // namespace
+
 Result<Published> publish_release(const Repository& repository, Draft draft, const Environment& environment, const ReleaseOptions& options) {
   const std::string app = draft.spec.app;
   BERTH_TRY(const Configuration configuration, configure(environment, draft.spec, build_text(draft)));
@@ -219,6 +230,8 @@ Result<Published> publish_release(const Repository& repository, Draft draft, con
   manifest.created = trust::to_string(repository.now());
 
   manifest.attachments = std::move(attachments);
+  if (const auto before = std::ranges::find(releases, manifest.previous, &bundle::Manifest::release); before != releases.end() && says_the_same(manifest, *before))
+    published.notes.push_back(fmt::format("{} is as {} is: the same build with the same configuration", manifest.release, before->release));
   const std::string text = bundle::to_canonical_json(manifest);
   // What a node would refuse is not published.
   if (const auto readable = bundle::parse_manifest(text); !readable) return fail(Errc::usage, readable.error().message);

@@ -202,6 +202,18 @@ TEST(ParseToml, SaysThatATextStandsInQuotes) {
   EXPECT_EQ(parse_toml("app = \"web", "berth.toml").error().message.find("stands in quotes"), std::string::npos);
 }
 
+TEST(ParseToml, SaysWhatIsNotClosed) {
+  const std::pair<const char*, const char*> without_end[] = {
+      {"app = \"web\nx = 1\n", "berth.toml:1:11: the text is not closed on this line: its last quote is missing"},
+      {"app = \"wéb\nx = 1\n", "berth.toml:1:10: the text is not closed on this line: its last quote is missing"},
+      {"x = 'web\n", "berth.toml:1:9: the text is not closed on this line: its last quote is missing"},
+      {"x = \"web", "berth.toml:1:9: the text is not closed: its last quote is missing"},
+      {"x = \"\"\"web\n", "berth.toml:1:12: the text is not closed: its last quote is missing"},
+      {"x = [\"a\",\n", "berth.toml:1:11: the list is not closed: its ']' is missing"},
+  };
+  for (const auto& [text, said] : without_end) EXPECT_EQ(parse_toml(text, "berth.toml").error().message, said) << text;
+}
+
 TEST(ParseToml, RefusesNestingWithoutEnd) {
   EXPECT_FALSE(parse_toml("app = " + std::string(100'000, '['), "berth.toml"));
 }

@@ -43,6 +43,21 @@ toml::source_position in_text(toml::source_position place, std::string_view text
   return {place.line, std::max<toml::source_index>(column, 1)};
 }
 
+/// What toml++ says of a text or an array that has no end, in words of whoever wrote it. Else what it says.
+std::string_view plain(std::string_view what, toml::source_position place, std::string_view text) {
+  std::size_t at = 0;
+  for (toml::source_index line = 1; line < place.line && at < text.size(); ++at)
+    if (text[at] == '\n') ++line;
+  const std::string_view rest = text.substr(at, std::min(text.find('\n', at), text.size()) - at);
+  const bool at_the_end = place.column > rest.size();
+  if (what.find("control characters other than") != std::string_view::npos && at_the_end) return "the text is not closed on this line: its last quote is missing";
+  if (what.find("encountered end-of-file") == std::string_view::npos) return what;
+  if (what.find("parsing array") != std::string_view::npos) return "the list is not closed: its ']' is missing";
+  if (what.find("parsing inline table") != std::string_view::npos) return "the table is not closed: its '}' is missing";
+  if (what.find("string") != std::string_view::npos) return "the text is not closed: its last quote is missing";
+  return what;
+}
+
 std::unexpected<Error> wrong_at(toml::source_position place, std::string_view file, std::string_view what) {
   const char* advice = what.find("could not determine value type") == std::string_view::npos ? "" : " (a text stands in quotes: \"…\")";
   return fail(Errc::usage, fmt::format("{}:{}:{}: {}{}", file, place.line, place.column, what, advice));
@@ -55,9 +70,9 @@ Result<toml::table> parse_toml_text(std::string_view text, std::string_view file
   if (const auto stray = stray_character(text)) return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, stray->line, stray->column, kStrayCharacter));
   // Where a value is none, toml++ reads on to its end, through quotes and what stands in them: so what is wrong is found before it meets other letters.
   if (const std::string ascii = in_ascii(text); ascii != text)
-    if (const auto right = toml::parse(ascii, file); !right) return wrong_at(in_text(right.error().source().begin, text), file, right.error().description());
+    if (const auto right = toml::parse(ascii, file); !right) return wrong_at(in_text(right.error().source().begin, text), file, plain(right.error().description(), right.error().source().begin, ascii));
   auto parsed = toml::parse(text, file);
-  if (!parsed) return wrong_at(parsed.error().source().begin, file, parsed.error().description());
+  if (!parsed) return wrong_at(parsed.error().source().begin, file, plain(parsed.error().description(), parsed.error().source().begin, text));
   return std::move(parsed).table();
 }
 

@@ -31,6 +31,7 @@ object process_json(const deploy::ProcessStatus& process) {
           {"wanted", process.wanted},
           {"by_spec", process.by_spec},
           {"ready", process.ready},
+          {"stopped", process.stopped},
           {"public_port", process.public_port},
           {"routing", routing_text(process.routing)}};
 }
@@ -85,6 +86,10 @@ object to_json(const deploy::InstanceView& view) {
           {"ready", status.ready},
           {"serving", view.serving},
           {"not_ready", as_utf8(status.not_ready)},
+          {"stopped", view.stopped.has_value()},
+          {"stopped_by", view.stopped ? as_utf8(view.stopped->by) : std::string()},
+          {"stopped_at", view.stopped ? view.stopped->at : std::string()},
+          {"stopped_why", view.stopped ? as_utf8(view.stopped->why) : std::string()},
           {"says", as_utf8(status.says)},
           {"restarts", status.restarts},
           {"started_at", status.started_at},
@@ -199,9 +204,9 @@ object to_json(const store::Import& import) {
           {"already", import.already}};
 }
 
-object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
+object verdicts_json(const deploy::Verified& verified) {
   array list;
-  for (const auto& one : verdicts) {
+  for (const auto& one : verified.slots) {
     array drift;
     for (const auto& path : one.verdict.drift) drift.push_back({{"path", as_utf8(path.path)}, {"what", as_utf8(path.what)}});
     list.push_back({{"app", one.app},
@@ -211,7 +216,7 @@ object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts) {
                     {"drifted", one.verdict.drifted},
                     {"drift", std::move(drift)}});
   }
-  return {{"slots", std::move(list)}};
+  return {{"slots", std::move(list)}, {"others", verified.others}};
 }
 
 object collected_json(const deploy::Collected& collected, bool dry_run) {

@@ -29,7 +29,7 @@ class FakeOperations : public deploy::Operations {
   deploy::Collected removed;
   deploy::JobStatus a_job;
   std::vector<deploy::MetricsTarget> targets;
-  std::vector<deploy::SlotVerdict> verdicts;
+  deploy::Verified verdicts;
   deploy::Counts counted;
   std::optional<store::Drain> drain;
   bool is_ready = true;
@@ -94,7 +94,7 @@ class FakeOperations : public deploy::Operations {
   awaitable<Result<store::Import>> import(deploy::ImportRequest r) override {
     co_return say(fmt::format("import {} allow_expired={} why={}", r.path, r.allow_expired, r.asked.why), store::Import{});
   }
-  awaitable<Result<std::vector<deploy::SlotVerdict>>> verify(deploy::VerifyRequest r) override {
+  awaitable<Result<deploy::Verified>> verify(deploy::VerifyRequest r) override {
     co_return say(fmt::format("verify app={} release={} all={}", r.app, r.release, r.all), verdicts);
   }
   awaitable<Result<deploy::Releases>> releases(std::string app) override { co_return say("releases " + app, on_node); }

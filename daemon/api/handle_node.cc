@@ -198,9 +198,9 @@ awaitable<Answer> verify_slots(Call call) {
   if (request.app.empty() && !call.caller.apps.empty())
     co_return fail(Errc::permission, fmt::format("{} is limited to {}: name one of them", call.by, fmt::join(call.caller.apps, ", ")));
   if (const auto seen = check_app(call.caller, request.app); !seen) co_return pass(seen.error());
-  const auto verdicts = co_await call.operations.verify(request);
-  if (!verdicts) co_return pass(verdicts.error());
-  co_return reply(200, verdicts_json(*verdicts));
+  const auto verified = co_await call.operations.verify(request);
+  if (!verified) co_return pass(verified.error());
+  co_return reply(200, verdicts_json(*verified));
 }
 
 // Prometheus, and whoever else probes, may add parameters of their own to these: they are not read.

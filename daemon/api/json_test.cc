@@ -159,8 +159,8 @@ deploy::AppStatus web() {
   app.ready_timeout = std::chrono::seconds(30);
   app.health = "healthy";
   app.rejected = {{"v3", "0123", "died", "r"}};
-  app.processes = {{.process = "web", .wanted = 2, .by_spec = 1, .ready = 2, .public_port = 8080, .routing = spec::Routing::port}};
-  deploy::InstanceView view{.port = 20001, .ports = {{"admin", 20002}}, .serving = true};
+  app.processes = {{.process = "web", .wanted = 2, .by_spec = 1, .ready = 2, .stopped = 1, .public_port = 8080, .routing = spec::Routing::port}};
+  deploy::InstanceView view{.port = 20001, .ports = {{"admin", 20002}}, .serving = true, .stopped = store::Stop{.at = "s", .by = "ann (uid 7)", .why = "noisy"}};
   view.status = {.id = {"web", "web", 1, "v2"}, .phase = supervise::Phase::running, .pid = 4242, .keeper_pid = 4240, .ready = true, .restarts = 1,
                  .started_at = "t"};
   view.status.exits_by_reason = {{"exit", 1}};
@@ -185,9 +185,9 @@ constexpr const char* kWeb = R"json({"app": "web", "active": "v2", "previous": "
    "pinned": ["v1"],
    "signers": {"v1": {"role": "web", "keys": ["ab12", "cd34"]}},
    "data_copies": [{"folder": "data.7", "deployment": 7, "release": "v3", "set_aside": true, "since": "c"}],
-   "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "public_port": 8080, "routing": "port"}],
+   "processes": [{"process": "web", "wanted": 2, "by_spec": 1, "ready": 2, "stopped": 1, "public_port": 8080, "routing": "port"}],
    "instances": [{"instance": "web/web.1", "process": "web", "number": 1, "release": "v2", "phase": "running", "pid": 4242, "keeper_pid": 4240,
-                  "ready": true, "serving": true, "not_ready": "", "says": "3 clients", "restarts": 1, "started_at": "t", "port": 20001, "ports": {"admin": 20002}, "crash_loop": false, "unenforced_limits": ["MemoryMax"],
+                  "ready": true, "serving": true, "not_ready": "", "stopped": true, "stopped_by": "ann (uid 7)", "stopped_at": "s", "stopped_why": "noisy", "says": "3 clients", "restarts": 1, "started_at": "t", "port": 20001, "ports": {"admin": 20002}, "crash_loop": false, "unenforced_limits": ["MemoryMax"],
                   "exits_by_reason": {"exit": 1}, "last_exit": {"reason": "exited with 1", "at": "e", "ran_ms": 1200, "asked": true}}],
    "execs": [{"instance": "web/exec.1001", "release": "v1", "process": "web", "by": "root (uid 0)", "since": "x"}],
    "jobs": [{"process": "report", "run": 0, "runs": "by hand", "state": "never", "release": "", "deployment": 0, "by": "", "why": "", "attempts": 0,
@@ -344,8 +344,8 @@ TEST(ApiJson, ReleasesSlotsAndEventsAreAsDocumented) {
                      "imports": [{"app": "web", "release": "v9", "bytes": 7}],
                      "partial": {"blobs": 2, "bytes": 5}})"));
   const deploy::SlotVerdict verdict{.app = "web", .release = "v1", .verdict = {.drift = {{"app/a", "is missing"}}, .drifted = 1, .paths = 4, .bytes = 12}};
-  EXPECT_EQ(boost::json::value(verdicts_json({verdict})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
-                                                                   "drift": [{"path": "app/a", "what": "is missing"}]}]})"));
+  EXPECT_EQ(boost::json::value(verdicts_json({.slots = {verdict}, .others = 2})), said(R"({"slots": [{"app": "web", "release": "v1", "paths": 4, "bytes": 12, "drifted": 1,
+                                                                   "drift": [{"path": "app/a", "what": "is missing"}]}], "others": 2})"));
   EXPECT_EQ(boost::json::value(deployments_json({}, std::nullopt)), said(R"({"deployments": [], "next": null})"));
   EXPECT_EQ(deployments_json({}, 7).at("next"), 7);
 }

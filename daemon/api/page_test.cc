@@ -135,6 +135,7 @@ TEST_F(PageTest, TellsNoPathsPeopleAndTexts) {
   view.status.started_at = "2026-11-24T09:00:01Z";
   view.status.last_exit = supervise::Exit{.reason = "secret", .at = "2026-11-24T09:00:02Z", .kind = "exit"};
   view.status.probes["readiness"] = {.asked = 4, .failed = 1, .took = std::chrono::milliseconds(500)};
+  view.stopped = store::Stop{.at = "secret", .by = "secret", .why = "secret"};
   app.instances = {view};
   app.jobs = {{.row = {.app = "web", .process = "report", .run = 3, .by = "secret", .state = "failed", .result = "secret"}}};
   operations.apps = {app};
@@ -147,7 +148,7 @@ TEST_F(PageTest, TellsNoPathsPeopleAndTexts) {
   EXPECT_THAT(reply.body, AllOf(HasSubstr(R"("progress":{"bytes_done":5,"bytes_total":10,)"), HasSubstr(R"("state":"fetching")"), HasSubstr(R"("since":"2026-11-24T09:00:00Z")"),
                                 HasSubstr(R"("started_at":"2026-11-24T09:00:01Z")"), HasSubstr(R"("readiness":{"asked":4,"failed":1,"seconds":5E-1})"), HasSubstr(R"("rejected":["v0"])"),
                                 HasSubstr(R"("drifted":true)"), HasSubstr(R"("last_event":1)"), HasSubstr(R"("jobs":[{"process":"report","state":"failed"}])"),
-                                HasSubstr(R"("ended_at":"2026-11-24T09:00:02Z")"),
+                                HasSubstr(R"("ended_at":"2026-11-24T09:00:02Z")"), HasSubstr(R"("stopped":true,"restarts":0)"),
                                 HasSubstr(R"("follows":[{"app":"web","channel":"stable","wanted":"v4","failing_since":"2026-11-24T09:00:03Z","stays":true}])")));
   EXPECT_THAT(reply.body, Not(HasSubstr("secret")));
   EXPECT_EQ(reply.headers.at("cache-control"), "no-store");

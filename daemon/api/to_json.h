@@ -39,7 +39,7 @@ boost::json::object deployments_json(const std::vector<deploy::DeploymentStatus>
 boost::json::object events_json(const std::vector<store::Event>& events);
 boost::json::object repository_apps_json(const std::map<std::string, std::vector<std::string>>& apps);
 boost::json::object to_json(const store::Import& import);
-boost::json::object verdicts_json(const std::vector<deploy::SlotVerdict>& verdicts);
+boost::json::object verdicts_json(const deploy::Verified& verified);
 boost::json::object collected_json(const deploy::Collected& collected, bool dry_run);
 
 }  // namespace berth::api

@@ -30,6 +30,8 @@ std::vector<store::InstanceRow> rows_of(const App& app, const std::vector<Instan
   return rows;
 }
 
+InstanceId id_of(const store::InstanceRow& row) { return {row.app, row.process, row.number, row.release}; }
+
 /// Whether a process of it does.
 bool runs(const supervise::Supervisor& supervisor, const InstanceId& id) {
   const auto status = supervisor.status(id);
@@ -76,14 +78,18 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   if (!ids) co_return std::unexpected(ids.error());
   const Turn turn = co_await node_.take(*app);
   const Quiet quiet(*app);
-  const auto rows = rows_of(**app, *ids);
-  std::optional<store::Event> event;
-  if (!std::ranges::all_of(rows, &store::InstanceRow::paused)) event = operator_event("stop", what.app, asked, data_of(what));
-  const auto write = [this, rows, event] { return node_.store.set_paused(rows, true, event); };
-  auto written = co_await node_.pool.run(write);
+  auto rows = rows_of(**app, *ids);
+  std::erase_if(rows, [&asked](const store::InstanceRow& row) { return row.paused && (asked.why.empty() || asked.why == row.stop.why); });  // that is said already
+  const store::Stop said{.at = store::now_text(), .by = asked.by, .why = asked.why};
+  const auto write = [this, rows, said, event = operator_event("stop", what.app, asked, data_of(what))] { return node_.store.set_paused(rows, said, event); };
+  Result<void> written;
+  if (!rows.empty()) written = co_await node_.pool.run(write);
   if (!written) co_return written;
-  for (Member& member : (*app)->members)
-    if (std::ranges::find(*ids, member.id()) != ids->end()) member.row.paused = true;
+  for (Member& member : (*app)->members) {
+    if (std::ranges::none_of(rows, [&member](const store::InstanceRow& row) { return id_of(row) == member.id(); })) continue;
+    member.row.paused = true;
+    member.row.stop = said;
+  }
   auto paused = co_await members_.pause(*app, *ids);
   co_return paused;
 }
@@ -133,7 +139,7 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   });
   const auto start = [this, name = app->name(), asked, what, rows = rows_of(*app, chosen)]() -> Result<void> {
     if (is_whole(what)) BERTH_CHECK(node_.store.set_stopped(name, std::nullopt, operator_event("start", name, asked)));
-    return node_.store.set_paused(rows, false, is_whole(what) ? std::nullopt : std::optional(operator_event("start", name, asked, data_of(what))));
+    return node_.store.set_paused(rows, std::nullopt, is_whole(what) ? std::nullopt : std::optional(operator_event("start", name, asked, data_of(what))));
   };
   Result<void> started;
   if (!is_up) started = co_await node_.pool.run(start);
@@ -141,8 +147,11 @@ awaitable<Result<void>> Engine::start_app(InstanceSelector what, Asked asked) {
   app->row.stopped = false;
   app->row.stop = {};
   app->changed.notify();
-  for (Member& member : app->members)
-    if (what.matches(member.id())) member.row.paused = false;
+  for (Member& member : app->members) {
+    if (!what.matches(member.id())) continue;
+    member.row.paused = false;
+    member.row.stop = {};
+  }
   app->routed = app->row.active;
   auto up = co_await routes_.claim(app, active);
   if (up) up = co_await members_.start_release(app, active, nullptr);

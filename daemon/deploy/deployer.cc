@@ -75,7 +75,7 @@ awaitable<Result<JobStatus>> Deployer::run_job(std::string app, std::string proc
 }
 awaitable<Result<JobStatus>> Deployer::job(WaitForJob what) { BERTH_FORWARD(jobs().status(std::move(what))); }
 awaitable<Result<store::Import>> Deployer::import(ImportRequest request) { BERTH_FORWARD(slots().import(std::move(request))); }
-awaitable<Result<std::vector<SlotVerdict>>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(slots().verify(std::move(request))); }
+awaitable<Result<Verified>> Deployer::verify(VerifyRequest request) { BERTH_FORWARD(slots().verify(std::move(request))); }
 awaitable<Result<Releases>> Deployer::releases(std::string app) { BERTH_FORWARD(queries().releases(std::move(app))); }
 awaitable<Result<std::map<std::string, std::vector<std::string>>>> Deployer::repository_apps() { BERTH_FORWARD(queries().repository_apps()); }
 awaitable<Result<std::vector<AppStatus>>> Deployer::status() { BERTH_FORWARD(queries().status()); }

@@ -83,7 +83,7 @@ class Deployer : public Operations {
   awaitable<Result<JobStatus>> run_job(std::string app, std::string process, Asked asked) override;
   awaitable<Result<JobStatus>> job(WaitForJob what) override;
   awaitable<Result<store::Import>> import(ImportRequest request) override;
-  awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) override;
+  awaitable<Result<Verified>> verify(VerifyRequest request) override;
 
   awaitable<Result<Releases>> releases(std::string app) override;
   awaitable<Result<std::map<std::string, std::vector<std::string>>>> repository_apps() override;

@@ -98,6 +98,7 @@ struct WaitFor {
 struct ProcessStatus {
   std::string process;
   int wanted = 0, by_spec = 0, ready = 0;  ///< `wanted`: by `berth scale`, or as the release says
+  int stopped = 0;                         ///< of those that are wanted: on their own, by hand
   std::uint16_t public_port = 0;
   spec::Routing routing = spec::Routing::none;
 };
@@ -107,6 +108,7 @@ struct InstanceView {
   std::uint16_t port = 0;  ///< private
   std::map<std::string, std::uint16_t> ports;  ///< further private ones, by name
   bool serving = false;    ///< the route leads to it
+  std::optional<store::Stop> stopped{};  ///< who stopped it on its own, by hand; nothing: nobody did
 };
 
 /// A one-off command that runs.
@@ -213,6 +215,12 @@ struct ExecStream {
   ExecEnds ends;
 };
 
+/// What comparing slots found.
+struct Verified {
+  std::vector<SlotVerdict> slots;
+  std::size_t others = 0;  ///< slots of the same apps that were not compared
+};
+
 /// Which slots are to be compared: of one app or, where that is empty, of all.
 struct VerifyRequest {
   std::string app;
@@ -296,7 +304,7 @@ class Operations {
   virtual awaitable<Result<store::Import>> import(ImportRequest request) = 0;
 
   /// Reads slots again and compares them with what is signed. Changes nothing but what status tells of them.
-  virtual awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request) = 0;
+  virtual awaitable<Result<Verified>> verify(VerifyRequest request) = 0;
 
   virtual awaitable<Result<Releases>> releases(std::string app) = 0;
   /// App → releases in the repository for this node's environment.

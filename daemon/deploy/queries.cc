@@ -24,15 +24,18 @@ std::string end_of(const store::DeploymentRow& row) {
   return text;
 }
 
-/// How an app does, from what its processes want and have.
+/// How an app does, from what its processes want and have. An instance that somebody stopped by hand makes nothing worse, and the app is stopped where all are.
 std::string health_of(const App& app, const std::vector<ProcessStatus>& processes, bool under_way, bool drained) {
   if (app.row.stopped || drained) return "stopped";
   if (app.row.active.empty()) return under_way ? "deploying" : "down";
-  int wanted = 0, ready = 0;
+  int wanted = 0, ready = 0, stopped = 0;
   for (const ProcessStatus& process : processes) {
-    wanted += process.wanted;
-    ready += std::min(process.ready, process.wanted);
+    const int should = std::max(process.wanted - process.stopped, 0);
+    wanted += should;
+    ready += std::min(process.ready, should);
+    stopped += process.stopped;
   }
+  if (wanted == 0 && stopped > 0) return "stopped";
   if (ready == wanted) return "healthy";
   return ready > 0 ? "degraded" : "down";
 }
@@ -206,7 +209,7 @@ AppStatus Queries::status_of_app(const App& app, store::AppRecord record) const 
   const RunPtr run = app.run ? app.run : app.queue.empty() ? nullptr : app.queue.front();
   if (run && !is_terminal(run->position.state)) status.deployment = status_of(*run);
 
-  std::map<std::string, int> ready;
+  std::map<std::string, int> ready, stopped;
   std::map<route::Public, std::vector<route::Backend>> serving;
   for (const Member& member : app.members) {
     auto instance = node_.supervisor.status(member.id());
@@ -224,6 +227,8 @@ AppStatus Queries::status_of_app(const App& app, store::AppRecord record) const 
     // While instances are replaced those of both releases serve.
     const bool counts = member.row.release == app.row.active || (app.routed != app.row.active && is_routed(app, member.id()));
     if (view.status.ready && counts) ++ready[member.row.process];
+    if (member.row.paused) view.stopped = member.row.stop;
+    if (member.row.paused && member.row.release == app.row.active) ++stopped[member.row.process];
     status.instances.push_back(std::move(view));
   }
   for (const auto& [number, exec] : app.execs)
@@ -236,7 +241,7 @@ AppStatus Queries::status_of_app(const App& app, store::AppRecord record) const 
       if (rules.job) continue;
       const auto scale = record.scales.find(process);
       const int wanted = scale != record.scales.end() && scale->second.second == rules.instances ? scale->second.first : rules.instances;
-      status.processes.push_back({.process = process, .wanted = wanted, .by_spec = rules.instances, .ready = ready[process], .public_port = rules.public_port,
+      status.processes.push_back({.process = process, .wanted = wanted, .by_spec = rules.instances, .ready = ready[process], .stopped = stopped[process], .public_port = rules.public_port,
                                   .routing = rules.routing});
     }
   }

@@ -156,34 +156,40 @@ awaitable<Result<void>> Slots::repair(AppPtr app, RunPtr run, std::string releas
   co_return Result<void>();
 }
 
-awaitable<Result<std::vector<SlotVerdict>>> Slots::verify(VerifyRequest request) {
+awaitable<Result<Verified>> Slots::verify(VerifyRequest request) {
   if (!request.app.empty())
     if (const auto known = node_.known(request.app); !known) co_return std::unexpected(known.error());
-  const auto list = [this, request]() -> Result<std::vector<store::SlotRow>> {
+  struct Chosen {
+    std::vector<store::SlotRow> slots;
+    std::size_t others = 0;
+  };
+  const auto list = [this, request]() -> Result<Chosen> {
     BERTH_TRY(const auto apps, node_.store.apps());
-    std::vector<store::SlotRow> chosen;
+    Chosen chosen;
     for (const store::AppRow& app : apps) {
       if (!request.app.empty() && app.app != request.app) continue;
       const std::string wanted = request.release.empty() ? app.active : request.release;
       BERTH_TRY(const auto slots, node_.store.slots(app.app));
-      for (const store::SlotRow& slot : slots)
-        if (request.all || slot.release == wanted) chosen.push_back(slot);
+      for (const store::SlotRow& slot : slots) {
+        if (request.all || slot.release == wanted) chosen.slots.push_back(slot);
+        else ++chosen.others;
+      }
     }
-    if (chosen.empty() && !request.release.empty())
+    if (chosen.slots.empty() && !request.release.empty())
       return fail(Errc::not_found, fmt::format("{}@{} is not on this node; 'berth releases {}' lists what is", request.app, request.release, request.app));
     return chosen;
   };
-  const auto slots = co_await node_.pool.run(list);
-  if (!slots) co_return std::unexpected(slots.error());
+  const auto chosen = co_await node_.pool.run(list);
+  if (!chosen) co_return std::unexpected(chosen.error());
   const Visits::Visit visit = co_await looks_.begin();
-  std::vector<SlotVerdict> verdicts;
-  for (const store::SlotRow& slot : *slots) {
+  Verified verified{.slots = {}, .others = chosen->others};
+  for (const store::SlotRow& slot : chosen->slots) {
     auto verdict = co_await look_at(slot, false);
     if (!verdict && verdict.error().code == Errc::not_found && request.release.empty()) continue;  // collected meanwhile
     if (!verdict) co_return std::unexpected(verdict.error());
-    verdicts.push_back({.app = slot.app, .release = slot.release, .verdict = std::move(*verdict)});
+    verified.slots.push_back({.app = slot.app, .release = slot.release, .verdict = std::move(*verdict)});
   }
-  co_return verdicts;
+  co_return verified;
 }
 
 awaitable<void> Slots::watch() {

@@ -17,7 +17,7 @@ class Slots {
   void close() { looking_.request_stop(); }
 
   /// Compares releases with what is signed, as somebody asked for.
-  awaitable<Result<std::vector<SlotVerdict>>> verify(VerifyRequest request);
+  awaitable<Result<Verified>> verify(VerifyRequest request);
   /// For ever: the slot that was not looked at for the longest time is, once it is due. Drift is told, and nothing is done about it: whoever runs from a
   /// slot may have all it needs, and a slot is repaired when it is taken again.
   awaitable<void> watch();

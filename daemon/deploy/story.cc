@@ -197,6 +197,14 @@ std::string trouble_text(const InstanceView& instance) {
   return fmt::format("{} is not ready: {}", name, status.not_ready);
 }
 
+std::string killed_at_a_stop(const std::vector<store::Event>& events) {
+  constexpr std::string_view kStopped = "stopped: ";
+  const auto was_killed = [&](const store::Event& event) { return event.kind == "instance.exit" && text_in(event, "reason").starts_with(kStopped); };
+  const auto last = std::ranges::find_if(events.rbegin(), events.rend(), was_killed);
+  if (last == events.rend()) return {};
+  return fmt::format("{} was stopped at {}: {}", text_in(*last, "instance"), last->at, text_in(*last, "reason").substr(kStopped.size()));
+}
+
 std::string trouble_at(const InstanceView& instance, const std::vector<store::Event>& events) {
   const std::string name = to_string(instance.status.id);
   std::string at = instance.status.last_exit ? instance.status.last_exit->at : instance.status.started_at;

@@ -48,6 +48,13 @@ std::vector<std::string> texts(const std::vector<Told>& told) {
   return all;
 }
 
+TEST(Story, TellsTheLastInstanceThatWasKilledAtAStop) {
+  const std::string killed = "stopped: it did not end within 2s of being asked to, and was killed";
+  EXPECT_EQ(killed_at_a_stop({ended(3, killed), ended(4, killed), ended(5, "stopped"), event(6, "instance.unready", {{"instance", "web/web.1@v3"}, {"reason", killed}})}),
+            "web/web.1@v3 was stopped at " + at(4) + ": it did not end within 2s of being asked to, and was killed");
+  EXPECT_EQ(killed_at_a_stop({ended(3, "stopped"), ended(4, "exited with 1")}), "");
+}
+
 TEST(Story, WhatInstancesDoInTurnsIsToldOnceOfEach) {
   const auto of_second = [](int second) { return event(second, "instance.exit", {{"instance", "web/web.2@v3"}, {"reason", "exited with 1"}, {"ran_ms", second}}); };
   const auto told = timeline(nullptr, {ended(3, "exited with 1"), of_second(4), ended(5, "exited with 1"), of_second(6), ended(7, "exited with 2"), ended(8, "exited with 1"),

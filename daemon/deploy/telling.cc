@@ -36,6 +36,19 @@ void note_troubles(Story& story, const AppStatus& now) {
     if (one.release == now.row.active) story.notes.push_back(fmt::format("{}, which is active, is rejected here: {}", one.release, one.reason));
 }
 
+/// The instances that somebody stopped on their own: where nothing else of the app is to run, the app is what is stopped.
+void note_stops(Story& story, const AppStatus& now) {
+  std::vector<const InstanceView*> stopped;
+  for (const InstanceView& instance : now.instances)
+    if (instance.stopped && instance.status.id.release == now.row.active) stopped.push_back(&instance);
+  if (stopped.empty() || !story.stopped.empty()) return;
+  const InstanceView& last = **std::ranges::max_element(stopped, {}, [](const InstanceView* one) { return one->stopped->at; });
+  const std::string text = store::stopped_text(*last.stopped), name = short_name(last.status.id);
+  if (now.health == "stopped") story.stopped = text;
+  else if (stopped.size() == 1) story.notes.push_back(fmt::format("{0} is {1}: 'berth start {0}' starts it", name, text));
+  else story.notes.push_back(fmt::format("{0} of its instances are stopped on their own: 'berth status {1}' lists them, 'berth start {1}' starts them", stopped.size(), story.app));
+}
+
 }  // namespace
 
 /// What is written down of the newest of its jobs that failed.
@@ -78,6 +91,7 @@ awaitable<Result<Story>> Queries::story(std::string name) {
     if (app->row.stopped) story.stopped = store::stopped_text(app->row);
     else if (node_.drained) story.stopped = fmt::format("drained ({})", to_string(*node_.drained));
     note_troubles(story, *now);
+    note_stops(story, *now);
     if (story.deployment) story.deployment->rejected = std::ranges::find(now->rejected, story.deployment->row.release, &store::Rejected::release) != now->rejected.end();
     const bool moves = now->deployment && now->deployment->row.state != "baking";  // then it is the deployment that tells
     const auto moment = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
@@ -129,6 +143,7 @@ awaitable<Result<Story>> Queries::story(std::string name) {
       story.lines.push_back({.at = i < moments.size() ? moments[i] : std::string(), .text = story.deployment->last_lines[i]});
     if (!story.lines.empty()) story.lines_of = row.app + "@" + row.release;
   }
+  if (const std::string killed = killed_at_a_stop(*events); story.about == Story::About::nothing && !killed.empty()) story.notes.push_back(killed);
   std::erase_if(story.notes, [&](const std::string& note) { return std::ranges::find(story.told, "note: " + note, &Told::text) != story.told.end(); });
   if (story.told.size() > kMostTold) story.told.erase(story.told.begin(), story.told.end() - kMostTold);
   story.advice = advise(story, before);

@@ -74,6 +74,8 @@ function appTroubles(app, follow, now) {
   if (follow) followTroubles(follow, app, say);
   if (app.held) say("is held: it is left alone until somebody resumes it", true);
   if (app.stopped) say("is stopped", true);
+  const still = app.instances.filter((one) => one.stopped && one.release === app.release);
+  if (still.length > 0) say(`stopped by hand: ${still.map((one) => `${one.process}.${one.number}`).join(", ")}`, true);
   return troubles;
 }
 
@@ -134,7 +136,7 @@ function deploymentPart(app, now) {
 }
 
 function instanceRow(one, now) {
-  const state = one.crash_looping ? badge("keeps ending", "bad") : !one.up ? badge("down", "bad") : one.ready ? badge("ready", "good") : badge("not ready", "busy");
+  const state = one.crash_looping ? badge("keeps ending", "bad") : one.stopped ? badge("stopped", "quiet") : !one.up ? badge("down", "bad") : one.ready ? badge("ready", "good") : badge("not ready", "busy");
   return make("li", null, make("b", null, `${one.process}.${one.number}`), make("span", { class: "release" }, one.release), state,
     make("span", null, one.serving ? "serving" : "not serving"), make("span", null, many(one.restarts, "restart", "restarts")),
     make("span", null, "since ", ago(one.started_at, now)));

@@ -60,8 +60,8 @@ Result<int> pick_uid(Database& database, const std::string& name) {
 }
 
 std::string to_string(const Hold& hold) { return who_when_why(hold.by, hold.at, hold.why); }
-std::string stopped_text(const AppRow& app) {
-  const Stop& stop = app.stop;
+std::string stopped_text(const AppRow& app) { return stopped_text(app.stop); }
+std::string stopped_text(const Stop& stop) {
   return stop.by.empty() ? std::string("stopped") : fmt::format("stopped ({})", who_when_why(stop.by, stop.at, stop.why));
 }
 std::string to_string(const Drain& drain) { return who_when_why(drain.by, drain.at, drain.why); }

@@ -176,6 +176,7 @@ void HistoryReader::operator_did(const Event& event) {
   const std::string_view what = std::string_view(event.kind).substr(std::string_view("operator.").size());
   const std::string by = text_in(told, "by"), why = text_in(told, "why"), release = text_in(told, "release"), named = text_in(told, "what");
   const bool whole = named.empty() || named == event.app;
+  const Stop stop{.at = event.at, .by = by, .why = why};
   if (what == "hold") {
     std::string held = text_in(told, "held");
     if (held.empty()) held = why.empty() ? "no reason was given" : why;
@@ -183,12 +184,12 @@ void HistoryReader::operator_did(const Event& event) {
   } else if (what == "resume") {
     app.held = Hold{};
   } else if (what == "stop" && whole) {
-    app.stopped = std::optional(Stop{.at = event.at, .by = by, .why = why});
+    app.stopped = std::optional(stop);
   } else if (what == "start" && whole) {
     app.stopped = std::optional<Stop>();
-    for (auto& [instance, paused] : app.paused) paused = false;
+    for (auto& [instance, paused] : app.paused) paused.reset();
   } else if (what == "stop" || what == "start") {
-    app.paused[named] = what == "stop";
+    app.paused[named] = what == "stop" ? std::optional(stop) : std::nullopt;
   } else if (what == "pin" || what == "unpin") {
     app.pinned[release] = what == "pin";
   } else if (what == "scale") {

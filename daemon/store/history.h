@@ -32,7 +32,7 @@ struct AppHistory {
   std::map<std::string, bool> pinned;                      ///< likewise
   std::map<std::string, std::optional<Rejected>> rejected; ///< likewise; nothing: not any more
   std::map<std::string, std::pair<int, int>> scales;       ///< by process: the number that was asked for, and the spec's then; that is 0 where it was not told
-  std::map<std::string, bool> paused;                      ///< by what was said: "web/worker.2", "web/worker"
+  std::map<std::string, std::optional<Stop>> paused;       ///< by what was said: "web/worker.2", "web/worker"; nothing: it was started again
   std::map<std::string, std::optional<DataCopy>> copies;   ///< by folder; nothing: it was removed
   std::map<std::string, JobRow> jobs;                      ///< by process
 };

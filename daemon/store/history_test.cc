@@ -96,7 +96,7 @@ TEST_F(HistoryTest, KnowsWhatOperatorsSaid) {
   EXPECT_EQ(web().held->why, "an audit");
   EXPECT_TRUE(web().held->firm);
   EXPECT_EQ((*web().stopped)->why, "a new disk");
-  EXPECT_THAT(web().paused, ElementsAre(Pair("web/worker.2", true)));
+  EXPECT_EQ(web().paused.at("web/worker.2")->by, "bob (uid 8)");
   EXPECT_THAT(web().pinned, ElementsAre(Pair("v1", true)));
   EXPECT_THAT(web().scales, ElementsAre(Pair("worker", Pair(4, 2))));
   EXPECT_EQ(web().rejected.at("v7")->reason, "marked bad by ann (uid 7): slow");
@@ -108,7 +108,7 @@ TEST_F(HistoryTest, KnowsWhatOperatorsSaid) {
   tell("operator.node_resume", "");
   EXPECT_FALSE(*web().held);
   EXPECT_FALSE(*web().stopped);
-  EXPECT_THAT(web().paused, ElementsAre(Pair("web/worker.2", false)));
+  EXPECT_FALSE(web().paused.at("web/worker.2"));
   EXPECT_THAT(web().pinned, ElementsAre(Pair("v1", false)));
   EXPECT_FALSE(web().rejected.at("v7"));
   EXPECT_FALSE(*reader.history().drained);

@@ -10,9 +10,12 @@ namespace berth::store {
 
 namespace {
 
+constexpr std::string_view kInstanceColumns = "SELECT app, process, number, release, port, paused, stopped_at, stopped_by, stopped_why FROM instances ";
+
 InstanceRow read_instance(const Statement& row) {
   return {.app = row.text(0), .process = row.text(1), .number = static_cast<int>(row.integer(2)), .release = row.text(3),
-          .port = static_cast<std::uint16_t>(row.integer(4)), .paused = row.integer(5) != 0};
+          .port = static_cast<std::uint16_t>(row.integer(4)), .paused = row.integer(5) != 0,
+          .stop = {.at = row.text(6), .by = row.text(7), .why = row.text(8)}, .named_ports = {}};
 }
 
 /// The deployment that brought its release here, into it.
@@ -24,8 +27,8 @@ Result<void> read_deployment(Database& database, InstanceRow& row) {
 }
 
 Result<std::optional<InstanceRow>> find(Database& database, const InstanceRow& row) {
-  return database.row("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? AND process = ? AND number = ? AND release = ?",
-                      read_instance, row.app, row.process, std::int64_t{row.number}, row.release);
+  return database.row(std::string(kInstanceColumns) + "WHERE app = ? AND process = ? AND number = ? AND release = ?", read_instance, row.app, row.process,
+                      std::int64_t{row.number}, row.release);
 }
 
 /// The named ports of `row`, into it.
@@ -62,8 +65,7 @@ Result<void> add_named_ports(Database& database, InstanceRow& row, const std::ve
 
 Result<std::vector<InstanceRow>> Store::instances(const std::string& app) {
   const std::lock_guard guard(state_->mutex);
-  BERTH_TRY(auto rows, state_->database.rows("SELECT app, process, number, release, port, paused FROM instances WHERE app = ? ORDER BY process, number, release",
-                                             read_instance, app));
+  BERTH_TRY(auto rows, state_->database.rows(std::string(kInstanceColumns) + "WHERE app = ? ORDER BY process, number, release", read_instance, app));
   for (InstanceRow& row : rows) {
     BERTH_CHECK(read_named_ports(state_->database, row));
     BERTH_CHECK(read_deployment(state_->database, row));
@@ -77,6 +79,7 @@ Result<InstanceRow> Store::add_instance(InstanceRow row, bool with_port, const s
   BERTH_TRY(const auto known, find(state_->database, row));
   row.port = 0;
   row.paused = false;
+  row.stop = {};
   if (known) {
     row = *known;
     BERTH_CHECK(read_named_ports(state_->database, row));
@@ -106,14 +109,15 @@ Result<void> Store::remove_instance(const InstanceRow& row) {
   });
 }
 
-Result<void> Store::set_paused(const std::vector<InstanceRow>& rows, bool paused, std::optional<Event> event) {
+Result<void> Store::set_paused(const std::vector<InstanceRow>& rows, std::optional<Stop> stop, std::optional<Event> event) {
   const std::lock_guard guard(state_->mutex);
   std::vector<Event> events;
   if (event) events.push_back(std::move(*event));
+  const Stop said = stop.value_or(Stop{});
   return state_->change(std::move(events), [&]() -> Result<void> {
     for (const InstanceRow& row : rows) {
-      BERTH_CHECK(state_->database.run("UPDATE instances SET paused = ? WHERE app = ? AND process = ? AND number = ? AND release = ?", std::int64_t{paused}, row.app,
-                                       row.process, std::int64_t{row.number}, row.release));
+      BERTH_CHECK(state_->database.run("UPDATE instances SET paused = ?, stopped_at = ?, stopped_by = ?, stopped_why = ? WHERE app = ? AND process = ? AND number = ? AND release = ?",
+                                       std::int64_t{stop.has_value()}, said.at, said.by, said.why, row.app, row.process, std::int64_t{row.number}, row.release));
     }
     return {};
   });

@@ -35,7 +35,7 @@ TEST_F(InstancesTest, OneThatWasStoppedOnItsOwnStaysSoOverAStartUntilItIsRemoved
   must(store->ensure_app("web"));
   must(store->add_instance(instance(1), false));
   must(store->add_instance(instance(2), false));
-  ASSERT_TRUE(store->set_paused({instance(2), instance(7)}, true, event("operator.stop", "web")));
+  ASSERT_TRUE(store->set_paused({instance(2), instance(7)}, Stop{.at = "2026-11-24T09:00:00Z", .by = "root (uid 0)", .why = "noisy"}, event("operator.stop", "web")));
   EXPECT_EQ(must(store->events(1, 10, "web")).back().kind, "operator.stop");
   reopen();
   const auto paused = [this] {
@@ -44,11 +44,16 @@ TEST_F(InstancesTest, OneThatWasStoppedOnItsOwnStaysSoOverAStartUntilItIsRemoved
     return numbers;
   };
   EXPECT_EQ(paused(), "2");
+  const auto stop_of = [this](int number) { return stopped_text(must(store->instances("web"))[static_cast<std::size_t>(number - 1)].stop); };
+  EXPECT_EQ(stop_of(2), "stopped (by root (uid 0) since 2026-11-24T09:00:00Z: noisy)");
+  EXPECT_EQ(stop_of(1), "stopped");
+  EXPECT_EQ(must(store->add_instance(instance(2), true)).stop.why, "noisy");
   EXPECT_TRUE(must(store->add_instance(instance(2), false)).paused) << "it is known";
   EXPECT_TRUE(must(store->add_instance(instance(2), true)).paused) << "with a port, too";
-  ASSERT_TRUE(store->set_paused({instance(2)}, false, std::nullopt));
+  ASSERT_TRUE(store->set_paused({instance(2)}, std::nullopt, std::nullopt));
   EXPECT_EQ(paused(), "");
-  ASSERT_TRUE(store->set_paused({instance(1)}, true, std::nullopt));
+  EXPECT_EQ(stop_of(2), "stopped") << "nobody did";
+  ASSERT_TRUE(store->set_paused({instance(1)}, Stop{}, std::nullopt));
   ASSERT_TRUE(store->remove_instance(instance(1)));
   EXPECT_FALSE(must(store->add_instance(instance(1), false)).paused);
 }

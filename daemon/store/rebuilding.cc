@@ -309,8 +309,9 @@ Result<void> Rebuilding::write_instances(const History& history, const FindRunni
       for (int number = least; paused && number <= most; ++number)
         BERTH_CHECK(database_.run("INSERT OR IGNORE INTO instances (app, process, number, release, port) SELECT app, ?, ?, active, 0 FROM apps WHERE app = ? AND active <> ''",
                                   *which->process, std::int64_t{number}, app));
-      BERTH_CHECK(database_.run("UPDATE instances SET paused = ? WHERE app = ? AND process = ? AND number BETWEEN ? AND ?", std::int64_t{paused}, app, *which->process,
-                                std::int64_t{least}, std::int64_t{most}));
+      const Stop stop = paused.value_or(Stop{});
+      BERTH_CHECK(database_.run("UPDATE instances SET paused = ?, stopped_at = ?, stopped_by = ?, stopped_why = ? WHERE app = ? AND process = ? AND number BETWEEN ? AND ?",
+                                std::int64_t{paused.has_value()}, stop.at, stop.by, stop.why, app, *which->process, std::int64_t{least}, std::int64_t{most}));
     }
   }
   return {};

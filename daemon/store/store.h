@@ -61,7 +61,7 @@ struct Drain {
 };
 std::string to_string(const Drain& drain);
 
-/// Who stopped an app.
+/// Who stopped an app, or one of its instances.
 struct Stop {
   std::string at{};  ///< RFC 3339, UTC
   std::string by{};  ///< who asked; empty: not known
@@ -81,6 +81,8 @@ struct AppRow {
 
 /// "stopped (by root (uid 0) since 2026-11-24T09:00:00Z: maintenance)", to be said of an app that is.
 std::string stopped_text(const AppRow& app);
+/// The same of an instance.
+std::string stopped_text(const Stop& stop);
 
 /// What an app left that was removed.
 struct LeftApp {
@@ -174,6 +176,7 @@ struct InstanceRow {
   std::string release;
   std::uint16_t port = 0;  ///< its private port; 0: none
   bool paused = false;     ///< stopped on its own, by hand; over restarts and boots
+  Stop stop{};             ///< where it is
   std::map<std::string, std::uint16_t> named_ports;  ///< further private ones
   std::int64_t deployment = 0;  ///< the newest one of its release, which brought it here; 0: not known. Not of the row: read with it
 };
@@ -383,7 +386,7 @@ class Store {
   Result<InstanceRow> add_instance(InstanceRow row, bool with_port, const std::vector<std::string>& names = {});
   Result<void> remove_instance(const InstanceRow& row);
   /// `berth stop` and `start` of single instances; those that are not there are passed over.
-  Result<void> set_paused(const std::vector<InstanceRow>& rows, bool paused, std::optional<Event> event);
+  Result<void> set_paused(const std::vector<InstanceRow>& rows, std::optional<Stop> stop, std::optional<Event> event);
   /// `berth scale`: the number asked for, in force while the spec says `spec_number`.
   Result<void> set_scale(const std::string& app, const std::string& process, int number, int spec_number, Event event);
   Result<std::optional<std::pair<int, int>>> scale(const std::string& app, const std::string& process);  ///< number, spec_number

@@ -92,8 +92,9 @@ class Daemon(BerthCase):
         self.assertEqual((done.returncode, done.stderr), (2, f"berthd: {self.node.config}: [metrics] token: open {self.folder}/nope: No such file or directory: put it there, or name another file\n"))
         done = check('[[api.local]]\ngroup = "no-such-group"\nrole = "viewer"\n')
         self.assertEqual(done.returncode, 0, done)
-        self.assertIn("[[api.local]] group: there is no group 'no-such-group'", done.stderr)
-        self.assertIn("is right", done.stdout)
+        self.assertIn(f"berthd: warning: {self.node.config}: [[api.local]] group: there is no group 'no-such-group'", done.stderr)
+        self.assertIn(" is right, with 1 warning: node ", done.stdout)
+        self.assertIn(" is right: node ", check("").stdout)
 
     def test_prints_its_man_page(self):
         page = self.run_berthd("--man").stdout
@@ -208,8 +209,8 @@ class Daemon(BerthCase):
         self.assertIn(f"berthd.toml:{line}:1: ", self.node.berth("node", "reload", expect=8).err)
         self.node.configure(said + '[[follow]]\napp = "web"\nchannel = "stable"\n[[api.local]]\ngroup = "daemon"\nrole = "viewer"\n')
         done = self.node.berth("node", "reload", "--reason", "a channel")
-        self.assertIn("read again", done.out)
-        self.assertIn("what changed in [[follow]] counts after a restart", done.err)
+        self.assertEqual(done.out, "")
+        self.assertIn("berth: the configuration was read again; what changed in [[follow]] counts after a restart", done.err)
         told = self.node.events()[-1]
         self.assertGreater(told["data"].pop("pid"), 1)
         self.assertEqual((told["kind"], told["data"]), ("config.reloaded", {"by": "root (uid 0)", "why": "a channel", "until_restart": ["[[follow]]"]}))

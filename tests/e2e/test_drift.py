@@ -42,11 +42,14 @@ class Drift(BerthCase):
         shutil.rmtree(self.repo.folder)
         self.assertEqual(self.drift(node, expect=0), {"v1": {}})
         self.assertSays(node.berth("verify", "web"), "web@v1", "as it was sealed")
+        self.assertEqual(node.berth("verify", "--json").json()["others"], 0)
         node.berth("verify", "web@v9", expect=3)
         node.berth("verify", "nothing", expect=3)
 
     def test_each_drifted_path_is_named_and_nothing_is_ended(self):
         node = self.prepare()
+        self.assertSays(node.berth("verify"), "web@v2: as it was sealed", "1 more release is on the node: 'berth verify --all' compares it, too.")
+        self.assertEqual([node.berth("verify", *which, "--json").json()["others"] for which in ((), ("web@v1",), ("--all",))], [1, 1, 0])
         pids = node.pids()
         slot = node.slot("v2")
         self.damage(slot / "app/share/same", b"THE")

@@ -273,7 +273,10 @@ class Enrolment(BerthCaCase):
         self.run_berth("ca", "init", self.ca, "--days", "10")
         self.run_berth("ca", "init", self.ca, expect=8)
         self.run_berth("ca", "sign", "--new-key", self.folder / "a.key", "--name", "a.example", "--days", "11", "--ca", self.ca, expect=2)
-        self.run_berth("ca", "sign", self.folder / "nothing.csr", "--ca", self.ca, expect=3)
+        self.assertIn("nothing.csr: there is no such file; 'berth node csr' on the node writes a request", self.run_berth("ca", "sign", self.folder / "nothing.csr", "--ca", self.ca, expect=3).stderr)
+        (self.folder / "there.key").write_text("")
+        self.assertIn("there.key: it is there already, and is not replaced: give --new-key another name",
+                      self.run_berth("ca", "sign", "--new-key", self.folder / "there.key", "--name", "a.example", "--ca", self.ca, expect=8).stderr)
         self.run_berth("ca", "sign", "--new-key", self.folder / "b.key", "--ca", self.ca, expect=2)
         self.run_berth("ca", "list", self.folder / "no-ca", expect=3)
         self.assertIn("made none yet", self.run_berth("ca", "list", self.ca).stdout)

@@ -218,7 +218,7 @@ class Holding(BerthCase):
 
         self.node.berth("node", "resume", "--reason", "it boots")
         self.node.wait_app("api", health="healthy")
-        self.node.wait_app("web", health="degraded")
+        self.node.wait_app("web", health="healthy")
         wait_until(lambda: [one["ready"] for one in self.node.instances()].count(True) == 2, "both instances of web that are wanted are ready")
         self.assertEqual(self.running(), {"web": 2, "api": 2}, "what was stopped by hand stays so")
         self.assertIsNone(self.node.status()["drained"])

@@ -204,9 +204,11 @@ class Lifecycle(BerthCase):
         for end in (self.node.stop, self.node.kill):
             end()
             self.node.start()
-            self.node.wait_app(health="degraded")
+            self.node.wait_app(health="healthy")
             self.assertEqual(len(processes.of_app("web")), 2)
-        self.assertSays(self.node.berth("status", "web"), "it was stopped by hand")
+        self.assertSays(self.node.berth("status", "web"), "it was stopped by hand", "2/3 instances ready")
+        self.assertRegex(self.node.berth("status").out, r"; web/web\.2 stopped by root \(uid 0\) \S+ ago: noisy|  web/web\.2 stopped by root \(uid 0\) \S+ ago: noisy")
+        self.assertRegex(self.node.berth("why", "web").out, r"Note: web/web\.2 is stopped \(by root \(uid 0\) since 20\S+: noisy\): 'berth start web/web\.2' starts it\.")
         self.node.berth("restart", "web")
         self.assertEqual(len(processes.of_app("web")), 2, "nor does a restart start it")
         events = len(self.node.events())
@@ -219,6 +221,30 @@ class Lifecycle(BerthCase):
         self.publish(instances=3, note="4")
         self.deploy(self.node, "v3")
         self.node.wait_app(health="healthy")
+
+    def test_an_app_of_which_each_instance_is_stopped_by_hand_is_stopped_and_not_down(self):
+        self.publish(instances=2, note="2")
+        self.deploy(self.node, "v2")
+        self.node.berth("stop", "web/web.1", "--reason", "noisy")
+        self.assertEqual(self.node.app()["health"], "healthy")
+        self.node.berth("stop", "web/web")
+        for again in (False, True):
+            if again:
+                self.node.stop()
+                self.node.start()
+            app = self.node.app()
+            self.assertEqual((app["health"], app["stopped"], app["processes"][0]["stopped"]), ("stopped", False, 2))
+            self.assertEqual([(one["stopped"], one["stopped_by"], one["stopped_why"]) for one in app["instances"]], [(True, "root (uid 0)", "noisy"), (True, "root (uid 0)", "")])
+            self.assertIn('berth_app_health{app="web",health="stopped"} 1', self.node.metrics())
+            self.assertIn('berth_app_health{app="web",health="down"} 0', self.node.metrics())
+        self.assertSays(self.node.berth("status", "web"), "stopped, 0/2 instances ready", "web/web.1 stopped by root (uid 0)", "ago: noisy; web/web.2 stopped by root (uid 0)")
+        self.assertSays(self.node.berth("why", "web"), "web is stopped (by root (uid 0) since 20", "v2 is its active release: 'berth start web' starts it.")
+        self.assertSays(self.node.berth("stop", "web/web.1"), "web/web.1 is stopped already, by root (uid 0), ", "ago: noisy.")
+        self.node.berth("stop", "web/web.1", "--reason", "loud")
+        self.assertEqual(self.node.instances()[0]["stopped_why"], "loud")
+        self.node.berth("start", "web")
+        self.node.wait_app(health="healthy")
+        self.assertEqual([(one["stopped"], one["stopped_by"]) for one in self.node.instances()], [(False, "")] * 2)
 
     def test_instances_are_stopped_at_once_and_not_one_after_the_other(self):
         self.publish("--ignore-term", instances=5, grace="2s")
@@ -233,6 +259,8 @@ class Lifecycle(BerthCase):
         how = "stopped: it did not end within 2s of being asked to, and was killed"
         self.assertEqual({one["data"]["reason"] for one in self.node.events() if one["kind"] == "instance.exit"}, {how})
         self.assertIn(f"warning: web/web.1@v2: {how}", self.node.log_file.read_text())
+        self.node.berth("start", "web")
+        self.assertRegex(self.node.berth("why", "web").out, r"Nothing is wrong with web: .*\nNote: web/web\.\d@v2 was stopped at 20\S+: it did not end within 2s of being asked to, and was killed\.\n")
         self.node.berth("start", "web")
         self.node.wait_app(health="healthy")
 

@@ -113,6 +113,18 @@ class Logs(BerthCase):
         wait_until(lambda: len(self.records()) > reached + 20, "it goes on")
         self.assertEqual(len({(one["release"], one["deployment"], one["pid"]) for one in self.records()}), 1)
 
+    def test_who_follows_ends_with_who_reads_it(self):
+        self.publish("a")
+        self.deploy(self.node, "v1")
+        self.wait_line("line 10 ")
+        self.node.berth("stop", "web")  # nothing is written any more
+        for command in (("logs", "web", "-f"), ("events", "-f")):
+            client = self.node.spawn(*command)
+            self.assertTrue(client.stdout.readline())
+            client.stdout.close()
+            with client:
+                self.assertEqual(client.wait(20), -signal.SIGPIPE, command)
+
     def test_members_of_the_group_read_them_and_others_do_not(self):
         self.publish("a")
         self.deploy(self.node, "v1")
@@ -130,7 +142,7 @@ class Logs(BerthCase):
         self.assertEqual((member.returncode, member.stdout), (0, "line 300 of v1\n"), member.stderr)
         stranger = read_as(33, 33)
         self.assertEqual((stranger.returncode, stranger.stdout), (7, ""), stranger.stderr)
-        self.assertIn("permission", stranger.stderr.lower())
+        self.assertIn("are closed to you: use sudo", stranger.stderr)
 
     def test_logs_of_a_node_that_had_no_group_are_shared_when_berthd_starts(self):
         self.publish("a")

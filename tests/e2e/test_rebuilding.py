@@ -26,7 +26,7 @@ class Damage(BerthCase):
         self.deploy(self.node, "v1", "jobs")
         self.node.berth("pin", "web@v1")
         self.node.berth("hold", "jobs", "--reason", "an audit")
-        self.node.berth("stop", "jobs/web.2")
+        self.node.berth("stop", "jobs/web.2", "--reason", "noisy")
         self.node.berth("scale", "jobs/web=3")
         wait_until(lambda: all(one["state"] == "active" for one in self.node.deployments()), "the bake is over")
 
@@ -39,6 +39,7 @@ class Damage(BerthCase):
         for name in ("web", "jobs"):
             app = self.node.app(name)
             facts[name] = {key: app[key] for key in ("active", "previous", "held", "held_firmly", "stopped", "pinned", "health")}
+            facts[name]["stops"] = {one["instance"]: (one["stopped"], one["stopped_by"], one["stopped_why"]) for one in app["instances"]}
             facts[name]["pids"] = self.node.pids(name)
             facts[name]["deployments"] = [(one["id"], one["release"], one["kind"], one["state"], one["by"]) for one in self.node.deployments(name)]
             facts[name]["releases"] = [(one["release"], one["pinned"]) for one in self.node.api("GET", f"/v1/apps/{name}/releases").json()["releases"] if one["on_node"]]

@@ -269,8 +269,9 @@ class Webhooks(BerthCase):
         self.assertSays(node.berth("webhook", "test", "a/b", expect=2), "'a/b' is no name of a webhook")
         receiver.faults = [500] * 20
         self.assertSays(node.berth("webhook", "test", "chat", "--timeout", "1s", expect=9), f"webhook chat has not taken the event: http://127.0.0.1:{PORT}: ", "berthd goes on trying")
+        self.assertSays(node.berth("webhook", "test", "chat", "--timeout", "2s", expect=9), f"Webhook chat has not taken it yet (http://127.0.0.1:{PORT}: ", "; it is waited for, 2.0s at most.")
         receiver.faults = []
-        wait_until(lambda: self.status_of()["delivered"] == 2, "it is taken later", 40)
+        wait_until(lambda: self.status_of()["delivered"] == 3, "they are taken later", 40)
         for now in (("webhook", "test", "chat", "--timeout", "20s"), ("node", "reload")):
             receiver.faults = [(503, {"Retry-After": "300"}, b"")]
             delivered = self.status_of()["delivered"]

@@ -172,6 +172,8 @@ class Page(BerthCase):
             self.node.wait_app(health="healthy")
         browser.wait("an instance ended and was started again: web.1 (2 restarts)", "#wrong")
         browser.wait("instance.exit web/web.1@v1", "#events")
+        self.node.berth("stop", "web/web.1")
+        browser.wait("stopped by hand: web.1", "#wrong")
         self.node.berth("stop", "web")
         browser.wait("is stopped", "#wrong")
         self.judge("with a stopped app")

@@ -118,7 +118,7 @@ void Console::document(const boost::json::value& value) const {
 
 std::string usual_socket() {
   const char* socket = std::getenv("BERTH_SOCKET");
-  return socket != nullptr && *socket != '\0' ? socket : "/run/berth/api.sock";
+  return socket != nullptr && *socket != '\0' ? socket : kUsualSocket;
 }
 
 Console make_console() {
@@ -133,8 +133,8 @@ Console make_console() {
   return console;
 }
 
-Exit report(const Console& console, const Error& error) {
-  const Exit exit = exit_code(error.code);
+Exit report(const Console& console, const Error& error, std::optional<Exit> other_exit) {
+  const Exit exit = other_exit.value_or(exit_code(error.code));
   if (console.json) {
     const boost::json::object problem{{"code", to_string(error.code)}, {"detail", without_call(error)}, {"exit", static_cast<int>(exit)}};
     fmt::print(console.err, "{}\n", json::text(problem));

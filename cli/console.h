@@ -76,10 +76,11 @@ struct Console {
 /// The console of this process: looks at its terminal and environment.
 Console make_console();
 
+inline constexpr const char* kUsualSocket = "/run/berth/api.sock";
 /// $BERTH_SOCKET, or where berthd's socket is else.
 std::string usual_socket();
 
-/// Prints a failure (with `--json` as a problem document) on stderr and gives its exit code.
-Exit report(const Console& console, const Error& error);
+/// Prints a failure (with `--json` as a problem document) on stderr and gives its exit code, or the other one with which the program ends.
+Exit report(const Console& console, const Error& error, std::optional<Exit> other_exit = std::nullopt);
 
 }  // namespace berth::cli

@@ -44,14 +44,16 @@ struct StateFolder {
   std::string why_usual;  ///< why berthd did not say that it is there; empty: it did, or somebody else
 };
 
-/// Where berthd keeps its state: as said, else as berthd says if it runs, else the usual place.
-StateFolder state_folder(const Console& console, const EventsOptions& options) {
-  if (!options.state.empty()) return {options.state, {}};
+/// Where berthd keeps its state: as said, else as berthd says if it runs, else the usual place. A berthd that has a socket of its own has a state of its own.
+Result<StateFolder> state_folder(const Console& console, const EventsOptions& options) {
+  if (!options.state.empty()) return StateFolder{options.state, {}};
   const auto status = ApiClient(console).get("/v1/status", std::chrono::seconds(2));
-  if (!status) return {kUsualState, status.error().message};
+  if (!status && console.socket != kUsualSocket)
+    return fail(status.error().code, fmt::format("berth events: --verify: whose state it is to read is not known without berthd: name its folder, by --state DIR ({})", status.error().message));
+  if (!status) return StateFolder{kUsualState, status.error().message};
   const auto* paths = member(*status, "paths");
   const std::string state = paths == nullptr ? std::string() : text_of(*paths, "state");
-  return {state.empty() ? kUsualState : state, {}};
+  return StateFolder{state.empty() ? kUsualState : state, {}};
 }
 
 /// What berthd wrote, compared. Fails with `Errc::permission` for whoever may not read it.
@@ -71,7 +73,7 @@ Result<Exit> verify(const Console& console, const EventsOptions& options) {
   if (console.node) return fail(Errc::usage, "berth events: --verify reads files of the node, so it goes without --node: run it there, as in: " + ssh_call(console.node->name, console.arguments));
   if (options.follow || options.from || options.count || !options.app.empty() || filters(options))
     return fail(Errc::usage, "berth events: --verify reads the whole log, and goes without -f, -n, --from, --app, --since, --until, --kind and --grep");
-  const StateFolder state = state_folder(console, options);
+  BERTH_TRY(const StateFolder state, state_folder(console, options));
   const std::filesystem::path log = state.path / "events.log", database = state.path / "berth.db";
   std::error_code missing;
   const bool has_database = std::filesystem::exists(database, missing);
@@ -225,7 +227,7 @@ Verb events_verb() {
       .arguments = {{"APP", "of this app only", &o->named, Completes::app, false}},
       .options = {{"-f,--follow", "", "go on with what happens; begins with the newest 10, or as -n says", &o->follow},
                   {"-n,--count", "N", "the newest N, 50 where nothing is said, of a search all; 0: all; with --from the first N", &o->count},
-                  {"--since", "WHEN", "from then on: 10m, 2h30m, 7d ago; a time in RFC 3339; a day", &o->since},
+                  {"--since", "WHEN", "from then on: so long ago (10m, 2h30m, 7d), a time in RFC 3339, or a day", &o->since},
                   {"--until", "WHEN", "before then", &o->until},
                   {"--kind", "PATTERN", "of that kind, as it is shown or as webhooks have it: deployment.failed, 'operator.*' (repeatable)", &o->kinds},
                   {"--grep", "TEXT", "with this text in the line", &o->grep},

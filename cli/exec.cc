@@ -68,8 +68,7 @@ Result<Exit> exec(const Console& console, const ExecOptions& options) {
   BERTH_TRY(const auto selector, selector_of(options));
   const auto exit = run_exec(console, options, selector);
   if (exit) return static_cast<Exit>(*exit);
-  report(console, exit.error());
-  return static_cast<Exit>(attached::kNotBegun);
+  return report(console, exit.error(), static_cast<Exit>(attached::kNotBegun));
 }
 
 }  // namespace
@@ -83,7 +82,7 @@ Verb exec_verb() {
               "only one, else of 'web'. It has no port, but of an instance, as in web/web.1, whose files and variables it then has. "
               "Nothing of it is expanded, and no shell reads it: 'berth exec web -- sh -c \"...\"' runs one. "
               "At a terminal it gets one of its own; else stdin, stdout and stderr are its own as they are, or, with --node, are copied. Signals go to it. When 'berth exec' ends, so does all of "
-              "it; berthd may be restarted meanwhile, but not with --node, where that ends it. It is no part of a deployment, also runs while the app is stopped, and is in 'berth events' with who ran it. "
+              "it; berthd may be restarted meanwhile, but not with --node, where that ends it. It is no part of a deployment, also runs while the app is stopped, but not on a drained node, and is in 'berth events' with who ran it. "
               "The exit code is the command's: 128 and the signal's number where a signal ended it, 127 where there is no such program, 126 where it could not be "
               "executed, and 125 where berth itself failed, of which stderr tells; a wrong call of berth is 2.",
       .examples = {"berth exec web -- bin/console", "berth exec web/worker@v41 -- bin/check --all > report.txt", "berth exec db -- pg_dump app | gzip > app.sql.gz",

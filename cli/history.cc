@@ -93,6 +93,14 @@ std::string same_options(const HistoryOptions& options) {
   return text;
 }
 
+/// Fails where there is no such app, and there was none.
+Result<void> has_history(const ApiClient& api, const std::string& app) {
+  BERTH_TRY(const auto newest, api.get(fmt::format("/v1/deployments?limit=1&app={}", app)));
+  if (!list_of(newest, "deployments").empty()) return {};
+  BERTH_CHECK(api.get(app_target(app, "")));
+  return {};
+}
+
 /// That there are none; whoever sees some apps alone is told so.
 std::string no_deployments_text(const ApiClient& api, const std::string& app) {
   const auto status = app.empty() ? api.get("/v1/status") : Result<json::value>(json::value());
@@ -137,7 +145,7 @@ Result<Exit> history(const Console& console, HistoryOptions options) {
   };
   BERTH_TRY(Listed listed, list_deployments(api, narrowed, options.before.value_or(0), count, show));
   if (console.is_broken()) return Exit::failed;
-  if (!app.empty() && listed.deployments.empty()) BERTH_CHECK(api.get(app_target(app, "")));  // fails where there is no such app
+  if (!app.empty() && listed.deployments.empty()) BERTH_CHECK(has_history(api, app));
   if (console.json) {
     console.document(json::object{{"deployments", std::move(listed.deployments)}, {"next", listed.next > 0 ? json::value(listed.next) : json::value(nullptr)}});
     return Exit::ok;
@@ -164,7 +172,7 @@ Verb history_verb() {
       .arguments = {{"APP|NUMBER", "of this app only, or the deployment of that number", &o->app, Completes::app, false}},
       .options = {{"-n,--count", "N", "how many, of the newest (default 20); 0: all", &o->count},
                   {"--before", "NUMBER", "those with a lower number alone", &o->before},
-                  {"--since", "WHEN", "asked for from then on: 10m, 2h30m, 7d ago; a time in RFC 3339; a day", &o->since},
+                  {"--since", "WHEN", "asked for from then on: so long ago (10m, 2h30m, 7d), a time in RFC 3339, or a day", &o->since},
                   {"--until", "WHEN", "asked for before then", &o->until},
                   {"--deployment", "NUMBER", "that deployment alone, with all that is known of it", &o->deployment}},
       .action = [o](Console& console) { return history(console, *o); },

@@ -42,6 +42,20 @@ TEST_F(DaemonVerbs, HistorySaysThatThereAreOlderOnesAndHowTheyAreShown) {
   EXPECT_EQ(json::parse(berth({"history", "--before", "2", "--json"}).out).value(), json::parse(R"({"deployments": [], "next": null})").value());
 }
 
+TEST_F(DaemonVerbs, HistoryOfAnAppThatIsGoneIsAlsoOneOfATimeInWhichThereIsNothing) {
+  const FakeDaemon::Answer nothing{200, R"({"deployments": [], "next": null})"}, one{200, R"({"deployments": [)" + deployment("active", 0) + R"(], "next": 7})"};
+  daemon.on("GET /v1/apps/web", R"({"code": "not_found", "exit": 3, "detail": "app web was removed"})", 404);
+  daemon.on("GET /v1/deployments", {nothing, one});
+  const Ran gone = berth({"history", "web", "--since", "1s"});
+  EXPECT_EQ(gone.exit, 0) << gone.err;
+  EXPECT_THAT(gone.out, HasSubstr("No older deployment, or none of that time."));
+  EXPECT_EQ(daemon.asked().back().query.count("since"), 0u);
+  daemon.on("GET /v1/deployments", {nothing, nothing});
+  const Ran never = berth({"history", "web", "--since", "1s"});
+  EXPECT_EQ(never.exit, 3);
+  EXPECT_THAT(never.err, HasSubstr("app web was removed"));
+}
+
 TEST_F(DaemonVerbs, HistoryOfAllAsksForPageAfterPage) {
   const std::string first = R"({"deployments": [)" + deployment("active", 0) + R"(], "next": 7})", last = R"({"deployments": [)" + deployment("failed", 1) + R"(], "next": null})";
   daemon.on("GET /v1/deployments", {FakeDaemon::Answer{200, first}, FakeDaemon::Answer{200, last}});

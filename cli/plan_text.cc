@@ -222,7 +222,7 @@ void add_data(Screen& screen, const value& plan) {
   if (is_revert(plan) && !truth_of(data, "snapshot")) return;
   if (truth_of(data, "snapshot")) {
     const std::string method = text_of(data, "method");
-    screen.add("data", fmt::format("copied before ({}{}); a revert puts the copy back and sets aside what was written since", method,
+    screen.add("data", fmt::format("copied before ({}{}); a revert of this deployment puts that copy back and sets aside what was written since", method,
                                    method == "copy" ? ", " + bytes_text(bytes(data, "bytes")) : ""));
   } else if (truth_of(data, "migration_stays")) {
     screen.add("data", "not copied: what the pre-start hook does to them is not undone by a revert");

@@ -84,7 +84,7 @@ TEST(PlanText, OfTheActiveReleaseSaysThatItsInstancesGoOn) {
 
 TEST(PlanText, SaysWhatARevertWouldDoWithTheData) {
   EXPECT_THAT(text(R"({"data": {"snapshot": true, "method": "copy", "bytes": 2000}})"),
-              HasSubstr("copied before (copy, 2.0 kB); a revert puts the copy back and sets aside what was written since"));
+              HasSubstr("copied before (copy, 2.0 kB); a revert of this deployment puts that copy back and sets aside what was written since"));
 }
 
 /// As `text`, of a revert from v3 to v2.

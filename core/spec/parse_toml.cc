@@ -43,8 +43,10 @@ void read_kind(TomlTable& table, Probe& probe) {
   if (const auto notify = table.boolean("notify"); notify && !*notify) table.complain("notify", "must be true, or the probe be left out");
   const auto is_said = [&table](std::string_view kind) { return table.has(kind); };
   if (std::ranges::count_if(kProbeKinds, is_said) != 1) {
-    table.complain(table.has("http") ? "http" : "tcp",
-                   "is wrong: a probe has one of http = \"/path\", tcp = true, exec = [\"program\"], grpc = true and notify = true");
+    const auto said = std::ranges::find_if(kProbeKinds, is_said);
+    const std::string_view kinds = "one of http = \"/path\", tcp = true, exec = [\"program\"], grpc = true and notify = true";
+    if (said == std::ranges::end(kProbeKinds)) table.complain(fmt::format("names no probe: it has {}", kinds));
+    else table.complain(*said, fmt::format("is not the only one: a probe has {}", kinds));
     return;
   }
   if (tcp && !*tcp) table.complain("tcp", "must be true, or the probe be left out");

@@ -125,8 +125,8 @@ TEST(ParseToml, RefusesValuesOfTheWrongKind) {
       {"strategy = \"recreate\"", "strategy = \"green\"", "must be \"blue-green\" or \"recreate\" or \"rolling\" or \"canary\""},
       {"status = \"200-204\"", "status = \"2xx\"", "'2xx' names no HTTP statuses"},
       {"tcp = true", "tcp = false", "must be true"},
-      {"tcp = true", "tcp = true\nhttp = \"/\"", "a probe has one of"},
-      {"tcp = true", "period = \"1s\"", "a probe has one of"},
+      {"tcp = true", "tcp = true\nhttp = \"/\"", "'http' in [process.web.liveness] is not the only one: a probe has one of http"},
+      {"tcp = true", "period = \"1s\"", "[process.web.liveness] names no probe: it has one of http"},
       {"tcp = true", "tcp = true\nstatus = \"200\"", "goes with an http probe only"},
       {"tcp = true", "tcp = true\nscheme = \"https\"", "'scheme' in [process.web.liveness] goes with an http probe only"},
       {"scheme = \"https\"", "scheme = \"ftp\"", "'scheme' in [process.nginx.readiness] is \"ftp\", and must be \"http\" or \"https\""},
@@ -184,6 +184,12 @@ TEST(ParseToml, TakesOtherLettersInQuotesAndCommentsOnly) {
       EXPECT_THAT(spec.error().message, StartsWith("berth.toml:" + place + ": a character that is not ASCII")) << lines;
     }
   }
+}
+
+TEST(ParseToml, NamesAByteOrderMarkWhichNobodySees) {
+  const auto spec = parse_toml("\xef\xbb\xbf" + std::string(kLeast), "berth.toml");
+  ASSERT_FALSE(spec);
+  EXPECT_EQ(spec.error().message, "berth.toml:1:1: begins with a byte order mark, which is not seen: save the file as UTF-8 without one");
 }
 
 TEST(ParseToml, TakesNoQuotesForThoseOfATextWhereAValueIsNone) {

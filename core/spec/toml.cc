@@ -67,6 +67,7 @@ std::unexpected<Error> wrong_at(toml::source_position place, std::string_view fi
 
 Result<toml::table> parse_toml_text(std::string_view text, std::string_view file) {
   if (text.size() > kMostText) return fail(Errc::usage, fmt::format("{}: is longer than 1 MiB", file));
+  if (text.starts_with(kByteOrderMark)) return fail(Errc::usage, fmt::format("{}:1:1: begins with a byte order mark, which is not seen: save the file as UTF-8 without one", file));
   if (const auto stray = stray_character(text)) return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, stray->line, stray->column, kStrayCharacter));
   // Where a value is none, toml++ reads on to its end, through quotes and what stands in them: so what is wrong is found before it meets other letters.
   if (const std::string ascii = in_ascii(text); ascii != text)

@@ -150,6 +150,8 @@ void TomlTable::complain(std::string_view key, std::string_view what) {
   complaints_->add((node == nullptr ? table_->source() : node->source()).begin, fmt::format("{} {}", name_of(key), what));
 }
 
+void TomlTable::complain(std::string_view what) { complaints_->add(table_->source().begin, fmt::format("[{}] {}", title_, what)); }
+
 void TomlTable::done() {
   for (const auto& [key, node] : *table_) {
     if (std::ranges::find(asked_, key.str()) != asked_.end()) continue;

@@ -67,6 +67,8 @@ class TomlTable {
   std::vector<std::string> keys() const;
   /// Complains of a key's value, or of the table where the key is absent: "'key' in [title] what".
   void complain(std::string_view key, std::string_view what);
+  /// Complains of the table itself: "[title] what".
+  void complain(std::string_view what);
   /// A key that may be there: `done` does not complain of it, and may name it.
   void know(std::string_view key) { static_cast<void>(take(key)); }
   /// Complains of every key that nobody asked for, naming the nearest one that somebody did.

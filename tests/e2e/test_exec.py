@@ -76,6 +76,7 @@ class Exec(BerthCase):
         self.assertSays(self.exec("console", expect=125, what="nothing"), "nothing is not on this node")
         self.assertSays(self.exec("console", expect=125, what="web/worker"), "no process 'worker'", "web")
         self.assertSays(self.node.berth("exec", "web@v9", "--", "console", expect=125), "web@v9 is not on this node")
+        self.assertEqual(json.loads(self.node.berth("exec", "--json", "nothing", "--", "console", expect=125).err)["exit"], 125)
         self.assertSays(self.node.berth("exec", "web", expect=2), "COMMAND... is missing")
         self.node.berth("exec", "web", "--", "console", "exit", "3", expect=3)
         self.node.stop()

@@ -68,7 +68,8 @@ Result<enrol::Request> signed_request_of(const CaSignOptions& options, const std
   if (options.request != "-") {
     const auto pem = files::read(options.request, kMostCertificateRequest);
     if (!pem && pem.error().code == Errc::not_found)
-      return fail(Errc::not_found, fmt::format("{}: there is no such file; 'berth node csr' on the node writes a request, and --new-key makes a key in the place of one", options.request));
+      return fail(Errc::not_found, fmt::format("{}: there is no such file; 'berth node csr' on the node writes a request, and --new-key makes a key in the place of one",
+                                               options.request));
     if (!pem) return std::unexpected(pem.error());
     return enrol::read_request(*pem, options.request);
   }

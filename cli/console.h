@@ -53,7 +53,8 @@ struct Console {
   void flush() const;
   /// Whether the output was not taken, such as by a full disk: who goes on without end stops then.
   bool is_broken() const;
-  /// From now on this process ends as by SIGPIPE once nobody reads its output any more, where that is a pipe: who waits for what is written later would not notice.
+  /// From now on this process ends as by SIGPIPE once nobody reads its output any more, where that is a pipe: who waits for what is written later would
+  /// not notice.
   void end_with_reader() const;
   /// What a call ends with that would end with `exit`: output that was not taken is told, and no success. A reader that went away, as `head` does, is none to tell.
   Exit ended(Exit exit) const;

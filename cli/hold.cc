@@ -20,7 +20,8 @@ std::string told_of_hold(const std::string& app, const json::value& before, cons
   if (why.empty()) return done;
   const std::string who = by.empty() ? why : fmt::format("{} (by {}, {} ago)", why, by, since_text(text_of(before, "held_at"), std::chrono::system_clock::now()));
   if (truth_of(before, "held_firmly") && (reason.empty() || reason == why)) return fmt::format("{} is held already: {}.{}", app, who, reason.empty() ? " A --reason would take the place of that." : "");
-  if (why == kNoReason) return fmt::format("{} It was held already, without a reason{}; this takes the place of that.", done, by.empty() ? "" : who.substr(why.size()));
+  if (why == kNoReason)
+    return fmt::format("{} It was held already, without a reason{}; this takes the place of that.", done, by.empty() ? "" : who.substr(why.size()));
   return fmt::format("{} That takes the place of what it was held for before: {}.", done, who);
 }
 

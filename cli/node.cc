@@ -101,7 +101,8 @@ Verb node_reload_verb() {
         for (const auto& table : list_of(answer, "until_restart"))
           if (table.is_string()) later += (later.empty() ? "" : ", ") + std::string(table.get_string());
         if (later.empty()) console.note("The configuration was read again, and counts.");
-        else console.warn(fmt::format("the configuration was read again; what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app", printable(later)));
+        else console.warn(fmt::format("the configuration was read again; what changed in {} counts after a restart ('systemctl restart berthd'), which stops no app",
+                                      printable(later)));
         return Exit::ok;
       },
   };

@@ -72,7 +72,8 @@ void tell_of_bake(const Console& console, const json::value& app, const std::str
   console.note(fmt::format("Its deployment {} of {} was in its bake, which waits and begins again with 'berth start {}'{}.", number_of(*deployment, "id"), text_of(*deployment, "release"), name, back));
 }
 
-/// By whom an app or an instance was stopped, since when and why, of what berthd told before: "by root (uid 0), 5m ago: a new disk"; empty where that is not known.
+/// By whom an app or an instance was stopped, since when and why, of what berthd told before: "by root (uid 0), 5m ago: a new disk"; empty where that is
+/// not known.
 std::string who_stopped(const json::value& stopped) {
   const std::string by = text_of(stopped, "stopped_by"), why = text_of(stopped, "stopped_why");
   if (!truth_of(stopped, "stopped") || by.empty()) return {};

@@ -6,6 +6,8 @@
 #include <fmt/core.h>
 
 #include "cli/common.h"
+#include "cli/json_view.h"
+#include "cli/output/text.h"
 #include "cli/verbs.h"
 
 namespace berth::cli {

@@ -83,9 +83,10 @@ std::vector<std::string> stops_text(const value& app, const StatusView& view) {
   std::vector<Stop> stops;
   for (const auto& instance : list_of(app, "instances")) {
     if (!truth_of(instance, "stopped") || text_of(instance, "release") != text_of(app, "active")) continue;
-    Stop one{.process = text_of(instance, "process"), .by = text_of(instance, "stopped_by"), .at = text_of(instance, "stopped_at"), .why = text_of(instance, "stopped_why"),
-             .first = text_of(instance, "instance")};
-    const auto same = [&one](const Stop& other) { return std::tie(one.process, one.by, one.at, one.why) == std::tie(other.process, other.by, other.at, other.why); };
+    Stop one{.process = text_of(instance, "process"), .by = text_of(instance, "stopped_by"), .at = text_of(instance, "stopped_at"),
+             .why = text_of(instance, "stopped_why"), .first = text_of(instance, "instance")};
+    const auto said = [](const Stop& stop) { return std::tie(stop.process, stop.by, stop.at, stop.why); };
+    const auto same = [&](const Stop& other) { return said(one) == said(other); };
     const auto known = std::ranges::find_if(stops, same);
     if (known != stops.end()) {
       ++known->count;
@@ -101,7 +102,8 @@ std::vector<std::string> stops_text(const value& app, const StatusView& view) {
       if (text_of(process, "process") == stop.process) wanted = number_of(process, "wanted");
     const std::string age = since_text(stop.at, view.now), whole = fmt::format("{}/{}", text_of(app, "app"), stop.process);
     const std::string what = stop.count == wanted ? whole : stop.count == 1 ? stop.first : fmt::format("{} instances of {}", stop.count, whole);
-    texts.push_back(fmt::format("{} stopped {}{}{}{}", what, stop.by.empty() ? "by hand" : "by " + stop.by, age.empty() ? "" : " " + age + " ago", stop.why.empty() ? "" : ": ", stop.why));
+    texts.push_back(fmt::format("{} stopped {}{}{}{}", what, stop.by.empty() ? "by hand" : "by " + stop.by, age.empty() ? "" : " " + age + " ago",
+                                stop.why.empty() ? "" : ": ", stop.why));
   }
   return texts;
 }

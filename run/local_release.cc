@@ -51,7 +51,8 @@ Result<spec::AppSpec> spec_in(const fs::path& tree) {
 Result<std::map<std::string, std::string>> read_dotenv(const fs::path& file, bool is_named) {
   auto text = files::read(file, kMostText);
   if (!text && text.error().code == Errc::not_found && !is_named) return std::map<std::string, std::string>();
-  if (!text && is_named && text.error().code == Errc::not_found) return fail(Errc::not_found, fmt::format("--env-file {}: there is no such file", file.string()));
+  if (!text && is_named && text.error().code == Errc::not_found)
+    return fail(Errc::not_found, fmt::format("--env-file {}: there is no such file", file.string()));
   if (!text) return pass(std::move(text.error()));
   return parse_dotenv(*text, file.string());
 }

@@ -67,7 +67,8 @@ Result<BuildStore> BuildStore::of_user() {
 
 Result<Workshop> BuildStore::open_workshop() const {
   if (const auto made = files::make_directories(folder_ / "builds"); !made)
-    return fail(made.error().code, fmt::format("builds are kept in {}, which cannot be made ({}): name another place by $XDG_DATA_HOME or $HOME", folder_.string(), made.error().message));
+    return fail(made.error().code, fmt::format("builds are kept in {}, which cannot be made ({}): name another place by $XDG_DATA_HOME or $HOME",
+                                               folder_.string(), made.error().message));
   BERTH_CHECK(files::make_directories(folder_ / "latest"));
   // Held only while workshops are swept and made, so that none is swept before it has its own lock.
   BERTH_TRY(const Fd store, files::open(folder_ / ".lock", O_RDWR | O_CREAT, 0600));

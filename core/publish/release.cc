@@ -230,7 +230,8 @@ Result<Published> publish_release(const Repository& repository, Draft draft, con
   manifest.created = trust::to_string(repository.now());
 
   manifest.attachments = std::move(attachments);
-  if (const auto before = std::ranges::find(releases, manifest.previous, &bundle::Manifest::release); before != releases.end() && says_the_same(manifest, *before))
+  const auto before = std::ranges::find(releases, manifest.previous, &bundle::Manifest::release);
+  if (before != releases.end() && says_the_same(manifest, *before))
     published.notes.push_back(fmt::format("{} is as {} is: the same build with the same configuration", manifest.release, before->release));
   const std::string text = bundle::to_canonical_json(manifest);
   // What a node would refuse is not published.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/core.h>
@@ -50,11 +51,12 @@ std::string_view plain(std::string_view what, toml::source_position place, std::
     if (text[at] == '\n') ++line;
   const std::string_view rest = text.substr(at, std::min(text.find('\n', at), text.size()) - at);
   const bool at_the_end = place.column > rest.size();
-  if (what.find("control characters other than") != std::string_view::npos && at_the_end) return "the text is not closed on this line: its last quote is missing";
-  if (what.find("encountered end-of-file") == std::string_view::npos) return what;
-  if (what.find("parsing array") != std::string_view::npos) return "the list is not closed: its ']' is missing";
-  if (what.find("parsing inline table") != std::string_view::npos) return "the table is not closed: its '}' is missing";
-  if (what.find("string") != std::string_view::npos) return "the text is not closed: its last quote is missing";
+  const auto says = [what](std::string_view words) { return what.find(words) != std::string_view::npos; };
+  if (says("control characters other than") && at_the_end) return "the text is not closed on this line: its last quote is missing";
+  if (!says("encountered end-of-file")) return what;
+  if (says("parsing array")) return "the list is not closed: its ']' is missing";
+  if (says("parsing inline table")) return "the table is not closed: its '}' is missing";
+  if (says("string")) return "the text is not closed: its last quote is missing";
   return what;
 }
 
@@ -71,7 +73,10 @@ Result<toml::table> parse_toml_text(std::string_view text, std::string_view file
   if (const auto stray = stray_character(text)) return fail(Errc::usage, fmt::format("{}:{}:{}: {}", file, stray->line, stray->column, kStrayCharacter));
   // Where a value is none, toml++ reads on to its end, through quotes and what stands in them: so what is wrong is found before it meets other letters.
   if (const std::string ascii = in_ascii(text); ascii != text)
-    if (const auto right = toml::parse(ascii, file); !right) return wrong_at(in_text(right.error().source().begin, text), file, plain(right.error().description(), right.error().source().begin, ascii));
+    if (const auto right = toml::parse(ascii, file); !right) {
+      const auto place = right.error().source().begin;
+      return wrong_at(in_text(place, text), file, plain(right.error().description(), place, ascii));
+    }
   auto parsed = toml::parse(text, file);
   if (!parsed) return wrong_at(parsed.error().source().begin, file, plain(parsed.error().description(), parsed.error().source().begin, text));
   return std::move(parsed).table();

@@ -116,7 +116,8 @@ object summary_json(const metrics::NodeStatus& node, const std::vector<deploy::A
     for (const auto& view : app.instances) {
       const InstanceId& id = view.status.id;
       instances.push_back({{"process", id.process}, {"number", id.number}, {"release", id.release}, {"up", view.status.pid != 0}, {"ready", view.status.ready},
-                           {"serving", view.serving}, {"stopped", view.stopped.has_value()}, {"restarts", view.status.restarts}, {"crash_looping", view.status.crash_loop}});
+                           {"serving", view.serving}, {"stopped", view.stopped.has_value()},
+                           {"restarts", view.status.restarts}, {"crash_looping", view.status.crash_loop}});
     }
     list.push_back({{"app", app.row.app},
                     {"health", app.health},

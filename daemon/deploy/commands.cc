@@ -79,7 +79,8 @@ awaitable<Result<void>> Engine::stop_app(InstanceSelector what, Asked asked) {
   const Turn turn = co_await node_.take(*app);
   const Quiet quiet(*app);
   auto rows = rows_of(**app, *ids);
-  std::erase_if(rows, [&asked](const store::InstanceRow& row) { return row.paused && (asked.why.empty() || asked.why == row.stop.why); });  // that is said already
+  const auto is_said = [&asked](const store::InstanceRow& row) { return row.paused && (asked.why.empty() || asked.why == row.stop.why); };  // as with a hold
+  std::erase_if(rows, is_said);
   const store::Stop said{.at = store::now_text(), .by = asked.by, .why = asked.why};
   const auto write = [this, rows, said, event = operator_event("stop", what.app, asked, data_of(what))] { return node_.store.set_paused(rows, said, event); };
   Result<void> written;

@@ -36,8 +36,8 @@ Result<void> check_request(const DeployRequest& request, const std::string& envi
   if (!is_name(request.app)) return fail(Errc::usage, fmt::format("'{}' is no name of an app", request.app));
   if (!is_release_id(request.release)) return fail(Errc::usage, fmt::format("'{}' is no release id", request.release));
   if (!request.environment.empty() && request.environment != environment) {
-    return fail(Errc::usage, fmt::format("{0}@{1} is asked for in the environment {2}, and this node is {3}: deploy it on a node of {2}, or release the same build here by 'berth promote {0}/{2}@{1} --to {3}'",
-                                         request.app, request.release, request.environment, environment));
+    return fail(Errc::usage, fmt::format("{0}@{1} is asked for in the environment {2}, and this node is {3}: deploy it on a node of {2}, or release the same build "
+                                         "here by 'berth promote {0}/{2}@{1} --to {3}'", request.app, request.release, request.environment, environment));
   }
   return {};
 }

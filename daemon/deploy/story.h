@@ -59,7 +59,8 @@ bool came_back(const InstanceView& instance, const std::string& active, logs::Ti
 bool is_troubled(const InstanceView& instance, const std::string& active);
 /// "web/web.1 ends again and again: exited with 1 (12 restarts)".
 std::string trouble_text(const InstanceView& instance);
-/// "web/web.1@v3 was stopped at …: it did not end within 10s of being asked to, and was killed", of the last one to which that happened; empty where there is none.
+/// "web/web.1@v3 was stopped at …: it did not end within 10s of being asked to, and was killed", of the last one to which that happened; empty where there
+/// is none.
 std::string killed_at_a_stop(const std::vector<store::Event>& events);
 /// When that was seen last.
 std::string trouble_at(const InstanceView& instance, const std::vector<store::Event>& events);

@@ -46,7 +46,8 @@ void note_stops(Story& story, const AppStatus& now) {
   const std::string text = store::stopped_text(*last.stopped), name = short_name(last.status.id);
   if (now.health == "stopped") story.stopped = text;
   else if (stopped.size() == 1) story.notes.push_back(fmt::format("{0} is {1}: 'berth start {0}' starts it", name, text));
-  else story.notes.push_back(fmt::format("{0} of its instances are stopped on their own: 'berth status {1}' lists them, 'berth start {1}' starts them", stopped.size(), story.app));
+  else story.notes.push_back(fmt::format("{0} of its instances are stopped on their own: 'berth status {1}' lists them, 'berth start {1}' starts them",
+                                         stopped.size(), story.app));
 }
 
 }  // namespace

@@ -116,8 +116,9 @@ Result<void> Store::set_paused(const std::vector<InstanceRow>& rows, std::option
   const Stop said = stop.value_or(Stop{});
   return state_->change(std::move(events), [&]() -> Result<void> {
     for (const InstanceRow& row : rows) {
-      BERTH_CHECK(state_->database.run("UPDATE instances SET paused = ?, stopped_at = ?, stopped_by = ?, stopped_why = ? WHERE app = ? AND process = ? AND number = ? AND release = ?",
-                                       std::int64_t{stop.has_value()}, said.at, said.by, said.why, row.app, row.process, std::int64_t{row.number}, row.release));
+      BERTH_CHECK(state_->database.run("UPDATE instances SET paused = ?, stopped_at = ?, stopped_by = ?, stopped_why = ? "
+                                       "WHERE app = ? AND process = ? AND number = ? AND release = ?", std::int64_t{stop.has_value()}, said.at, said.by, said.why,
+                                       row.app, row.process, std::int64_t{row.number}, row.release));
     }
     return {};
   });

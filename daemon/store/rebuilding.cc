@@ -310,8 +310,8 @@ Result<void> Rebuilding::write_instances(const History& history, const FindRunni
         BERTH_CHECK(database_.run("INSERT OR IGNORE INTO instances (app, process, number, release, port) SELECT app, ?, ?, active, 0 FROM apps WHERE app = ? AND active <> ''",
                                   *which->process, std::int64_t{number}, app));
       const Stop stop = paused.value_or(Stop{});
-      BERTH_CHECK(database_.run("UPDATE instances SET paused = ?, stopped_at = ?, stopped_by = ?, stopped_why = ? WHERE app = ? AND process = ? AND number BETWEEN ? AND ?",
-                                std::int64_t{paused.has_value()}, stop.at, stop.by, stop.why, app, *which->process, std::int64_t{least}, std::int64_t{most}));
+      BERTH_CHECK(database_.run("UPDATE instances SET paused = ?, stopped_at = ?, stopped_by = ?, stopped_why = ? "
+                                "WHERE app = ? AND process = ? AND number BETWEEN ? AND ?", std::int64_t{paused.has_value()}, stop.at, stop.by, stop.why, app, *which->process, std::int64_t{least}, std::int64_t{most}));
     }
   }
   return {};

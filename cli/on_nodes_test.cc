@@ -66,6 +66,7 @@ TEST_F(NodesTest, ANodeThatCannotBeAskedFailed) {
   EXPECT_THAT(changes.err, AllOf(HasSubstr(R"({"node":"127.0.0.1:1","problem":{"code":"io","detail":"it was not asked: )"), HasSubstr(R"({"node":"127.0.0.1:2","problem":{"code":"cancelled")")));
 }
 
+#ifndef BERTH_CHECKS_TAKE_DESCRIPTORS
 TEST_F(NodesTest, OneThatHasNoPlaceForItsAnswerDoesNotSilenceTheOthers) {
   say("certificate_file = \"me.pem\"\nkey_file = \"me.key\"\n");
   const auto few_files = [] {
@@ -76,6 +77,7 @@ TEST_F(NodesTest, OneThatHasNoPlaceForItsAnswerDoesNotSilenceTheOthers) {
   EXPECT_EQ(ran.exit, 6) << "as the first one";
   EXPECT_THAT(ran.err, AllOf(HasSubstr("127.0.0.1:1: berth: berthd at 127.0.0.1:1"), HasSubstr("127.0.0.1:4: berth: it was not asked: make a file in /tmp")));
 }
+#endif
 
 /// A verb that works at several nodes, whose begins and ends are in a file.
 class ManyNodesTest : public NodesTest {

@@ -70,7 +70,7 @@ Verb revert_verb() {
                   {"--timeout", "DURATION", "how long to wait (default 1h)", &o->timeout}},
       .action = [o](Console& console) { return revert(console, *o); },
       .deploys = true,
-      .exit_texts = {{"130", "interrupted; the deployment goes on"}},
+      .exit_texts = {{"5", "the revert was itself reverted: what ran before runs again, neither rejected nor held"}, {"130", "interrupted; the deployment goes on"}},
   };
 }
 

@@ -347,8 +347,8 @@ awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
     }
     // Looked up here: an operator may have held the app while this waited.
     BERTH_TRY(const auto now, node_.store.app(row.app));
-    now_held = now && now->held.firm ? now->held : store::Hold{};
-    if (now && now_held.at == now->held.at) return {};  // so does what a berthd said that ended in between
+    if (now && now->held.firm) now_held = now->held;
+    if (!now || !now->held || now->held.firm) return {};
     return node_.store.set_held(row.app, {}, operator_event("resume", row.app, asked));
   };
   co_await node_.insist(app, hold);

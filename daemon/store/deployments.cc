@@ -246,18 +246,19 @@ Result<Hold> Store::hold_by_revert(const DeploymentRow& row, const Hold& hold, c
     BERTH_TRY(const auto app, state_->app(row.app));
     if (!app) return fail(Errc::not_found, fmt::format("app {} is not on this node", row.app));
     BERTH_TRY(auto known, first(query(state_->database, "WHERE id = ?", row.id)));
-    if (known && !known->detail.contains(kBeforeRevert)) {  // else a berthd that ended in between has said it
+    const bool is_said = app->held.why == hold.why && app->held.by == hold.by;  // by a berthd that ended in between
+    if (known && !known->detail.contains(kBeforeRevert)) {
       json::object before;
-      if (app->held && !app->held.firm) before = {{"held", app->held.why}, {"by", app->held.by}, {"at", app->held.at}};
+      if (app->held && !app->held.firm && !is_said) before = {{"held", app->held.why}, {"by", app->held.by}, {"at", app->held.at}};
       if (left) {
         BERTH_TRY(const auto rejected, state_->rejection(row.app, left->release));
-        if (rejected) before["rejected"] = {{"manifest_sha256", rejected->manifest_sha256}, {"reason", rejected->reason}, {"at", rejected->at}};
+        if (rejected && rejected->reason != left->reason) before["rejected"] = {{"manifest_sha256", rejected->manifest_sha256}, {"reason", rejected->reason}, {"at", rejected->at}};
       }
       known->detail[kBeforeRevert] = std::move(before);
       BERTH_CHECK(update(state_->database, *known));
     }
     if (left) BERTH_CHECK(state_->put_rejected(row.app, *left));
-    const bool stays = app->held.firm || (app->held.why == hold.why && app->held.by == hold.by);
+    const bool stays = app->held.firm || is_said;
     counts = stays ? app->held : hold;
     if (stays) return {};
     BERTH_CHECK(write_hold(state_->database, row.app, hold));

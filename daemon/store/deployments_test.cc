@@ -421,6 +421,16 @@ TEST_F(RevertsByHandTest, WhatWasSaidBeforeComesBack) {
   EXPECT_EQ(must(store->newest_event("web", "operator.hold"))->data.at("held"), "v3 was reverted by hand");
 }
 
+TEST_F(RevertsByHandTest, WhatABerthdSaidThatKeptNothingOfBeforeIsTakenBackToo) {
+  begin();
+  ASSERT_TRUE(store->set_held("web", {.why = reverted_by_hand(back), .by = "ann", .at = "t"}, event("operator.hold", "web")));
+  ASSERT_TRUE(store->reject("web", "v2", "ab", reverted_by_hand(back)));
+  EXPECT_EQ(must(hold()).at, "t") << "the next berthd comes to it once more";
+  EXPECT_FALSE(undo());
+  EXPECT_FALSE(must(store->app("web"))->held);
+  EXPECT_TRUE(rejected().empty());
+}
+
 TEST_F(RevertsByHandTest, WhatOperatorsSaidMeanwhileStays) {
   begin();
   must(hold());

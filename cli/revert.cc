@@ -60,7 +60,7 @@ Verb revert_verb() {
               "it alone until 'berth resume' or a newer release; one that 'berth hold' held stays so until 'berth resume'. Where the release's spec says snapshot in [data], the data become what they were before it "
               "came, and what was written since is set aside.",
       .examples = {"berth revert web", "berth revert web --to v40 --reason 'v42 loses sessions'", "berth revert web --plan # what would happen; changes nothing", "berth revert web --keep-data"},
-      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::conflict, Exit::still_running}),
+      .exits = with_daemon_exits({Exit::failed, Exit::not_found, Exit::trust, Exit::reverted, Exit::conflict, Exit::still_running}),
       .arguments = {{"APP", "the app", &o->app, Completes::app}},
       .options = {{"--to", "RELEASE", "this release on the node, instead of the one before", &o->to, Completes::release_id_here},
                   {"--plan", "", "show what would happen, and end with what it would be refused with; changes nothing", &o->plan},
@@ -70,7 +70,7 @@ Verb revert_verb() {
                   {"--timeout", "DURATION", "how long to wait (default 1h)", &o->timeout}},
       .action = [o](Console& console) { return revert(console, *o); },
       .deploys = true,
-      .exit_texts = {{"130", "interrupted; the deployment goes on"}},
+      .exit_texts = {{"5", "the revert was itself reverted: what ran before runs again, neither rejected nor held"}, {"130", "interrupted; the deployment goes on"}},
   };
 }
 

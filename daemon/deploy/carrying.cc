@@ -213,12 +213,12 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   take_position(*run, transition->to, node_.options.node.boot);
   if (begins_judging(*run)) judge_.begin(*app, *run);
   const bool decides = has(transition->effects, Effect::decide);
-  auto committed = co_await commit(run, transition->effects);
+  auto committed = co_await commit(app, run, transition->effects);
   for (auto pause = 100ms; !committed && !decides && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {
     // The disk takes nothing: what runs goes on, and so does this when it can.
     note_problem(*app, committed.error().message);
     co_await io::sleep_for(pause);
-    committed = co_await commit(run, transition->effects);
+    committed = co_await commit(app, run, transition->effects);
   }
   if (node_.closed) co_return;
   if (!committed) {
@@ -233,6 +233,7 @@ awaitable<void> Engine::move(AppPtr app, RunPtr run, Happening happening) {
   log_state(*run);
   count_step(*run);
   if (is_terminal(run->position.state)) run->in_use.reset();
+  if (run->is_revert() && run->position.state == State::reverted) static_cast<void>(co_await node_.reload(app));  // what is previous now
   for (const Effect effect : transition->effects)
     if (effect == Effect::decide || effect == Effect::decide_revert || effect == Effect::reject || effect == Effect::tidy) co_await after(app, run, effect);
   run->changed.notify();
@@ -260,24 +261,31 @@ const Counts& Engine::counts() {
 }
 
 /// The database learns where the deployment is; a decision is in the same transaction, and that its release is rejected, with the reason that the history shows.
-awaitable<Result<void>> Engine::commit(RunPtr run, std::vector<Effect> effects) {
+awaitable<Result<void>> Engine::commit(AppPtr app, RunPtr run, std::vector<Effect> effects) {
   const bool decides = has(effects, Effect::decide), reverts = has(effects, Effect::decide_revert);
   const bool reverting = reverts && run->position.state == State::reverting;
+  const bool undone = run->is_revert() && run->position.state == State::reverted;
   store::Event event = deployment_event(*run);
   std::optional<store::Rejected> rejected;
   if (has(effects, Effect::reject)) {
     event.data["rejected"] = true;
     rejected = store::Rejected{.release = run->row.release, .manifest_sha256 = run->row.manifest_sha256, .reason = run->row.reason, .at = {}};
   }
-  const auto write = [this, row = run->row, event, decides, reverts, reverting, rejected]() -> Result<void> {
+  const auto held = std::make_shared<store::Hold>();
+  const auto write = [this, row = run->row, event, decides, reverts, reverting, undone, rejected, held]() -> Result<void> {
     std::vector<store::Event> events{event};
     if (reverting) events.clear();  // that it goes back was told when it began to
     if (decides && status_of(row).stopped) events.push_back(operator_event("start", row.app, {row.by, row.why}));
     if (decides) return node_.store.decide(row, std::move(events));
     if (reverts) return node_.store.decide_revert(row, row.from, std::move(events), rejected);
+    if (undone) {
+      BERTH_TRY(*held, node_.store.end_undone_revert(row, event));
+      return {};
+    }
     return node_.store.update_deployment(row, std::move(events), rejected);
   };
   auto written = co_await node_.pool.run(write);
+  if (written && undone) app->row.held = *held;
   if (written || !decides) co_return written;
   // An error of the disk can come after the decision was on it.
   const auto look = [this, id = run->row.id] { return node_.store.deployment(id); };

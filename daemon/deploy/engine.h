@@ -124,7 +124,7 @@ class Engine {
   awaitable<void> carry(AppPtr app, RunPtr run);
   awaitable<void> move(AppPtr app, RunPtr run, Happening happening);
   awaitable<Result<void>> before(AppPtr app, RunPtr run, std::vector<Effect> effects);
-  awaitable<Result<void>> commit(RunPtr run, std::vector<Effect> effects);
+  awaitable<Result<void>> commit(AppPtr app, RunPtr run, std::vector<Effect> effects);
   awaitable<void> after(AppPtr app, RunPtr run, Effect effect);
   Happening happening_of(const Run& run) const;
   void count_step(const Run& run);

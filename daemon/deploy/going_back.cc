@@ -5,11 +5,18 @@
 #include <fmt/core.h>
 
 namespace berth::deploy {
+namespace {
+
+constexpr int kMostLookedThrough = 1000;  ///< deployments of an app
+
+}  // namespace
 
 Result<std::optional<store::Rejected>> rejected_before(store::Store& store, const std::string& app, const std::string& active) {
   BERTH_TRY(const auto rejected, store.rejected(app));
+  BERTH_TRY(const auto deployments, store.deployments(app, kMostLookedThrough));
   for (const auto& one : rejected) {
-    if (one.release == active) continue;
+    const auto of_it = [&](const store::DeploymentRow& row) { return row.release == one.release && store::was_active(row); };
+    if (one.release == active || std::ranges::none_of(deployments, of_it)) continue;
     BERTH_TRY(const auto slot, store.slot(app, one.release));
     if (slot) return std::optional(one);
   }

@@ -12,6 +12,8 @@
 namespace berth::deploy {
 namespace {
 
+constexpr int kMostOfItsPast = 1000;  ///< deployments of an app
+
 DeploymentPlan::Other other_of(const Run& run) {
   return {.id = run.row.id, .release = run.row.release, .state = std::string(to_string(run.position.state)), .gives_way = gives_way(run)};
 }
@@ -34,6 +36,18 @@ std::vector<std::string> notes_of_revert(const store::AppRow& app, const std::st
   const auto found = std::ranges::find(rejected, target, &store::Rejected::release);
   if (found != rejected.end()) notes.push_back(fmt::format("{} is rejected on this node ({}): to go back to it ends that", target, found->reason));
   return notes;
+}
+
+/// Of a release that is to be gone back to and was never active here, as far as one that was found good: what became of it. Empty of any other. `deployments`: the newest first.
+std::string past_of(const std::string& target, const std::vector<store::DeploymentRow>& deployments) {
+  const store::DeploymentRow* last = nullptr;
+  for (const store::DeploymentRow& row : deployments) {
+    if (row.release != target) continue;
+    if (store::was_active(row)) return {};
+    if (last == nullptr) last = &row;
+  }
+  if (last == nullptr) return fmt::format("{} was never active here", target);
+  return fmt::format("{} was never found good here: its deployment {} is {}{}", target, last->id, last->state, last->reason.empty() ? "" : ": " + last->reason);
 }
 
 /// Those of the app that have not ended, in the order in which they go.
@@ -119,6 +133,10 @@ awaitable<Result<DeploymentPlan>> Engine::plan_revert(RevertRequest request) {
   const auto rejected = co_await node_.pool.run(list);
   if (!rejected) co_return std::unexpected(rejected.error());
   plan->notes = notes_of_revert(app->row, plan->release, *rejected);
+  const auto look_back = [this, name = request.app] { return node_.store.deployments(name, kMostOfItsPast); };
+  const auto deployments = co_await node_.pool.run(look_back);
+  if (!deployments) co_return std::unexpected(deployments.error());
+  if (std::string past = past_of(plan->release, *deployments); !past.empty()) plan->notes.push_back(std::move(past));
 
   store::DeploymentRow row{.app = request.app, .release = plan->release, .kind = "revert", .state = "queued", .from = plan->from};
   const auto run = std::make_shared<Run>(node_.executor, std::move(row));

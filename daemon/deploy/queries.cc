@@ -11,7 +11,6 @@
 namespace berth::deploy {
 namespace {
 
-constexpr int kMostLookedAt = 1000;       ///< deployments of an app
 constexpr std::size_t kAppsATurn = 10;  ///< of the loop, each some 30 µs
 
 /// "web@v1 failed: not ready within 1m", to be said of an app that has no active release.
@@ -254,18 +253,7 @@ AppStatus Queries::status_of_app(const App& app, store::AppRecord record) const 
 }
 
 awaitable<Result<std::string>> Queries::release_before(AppPtr app) {
-  const auto look = [this, name = app->name(), active = app->row.active, previous = app->row.previous]() -> Result<std::string> {
-    BERTH_TRY(const auto rejected, node_.store.rejected(name));
-    BERTH_TRY(const auto slots, node_.store.slots(name));
-    BERTH_TRY(const auto deployments, node_.store.deployments(name, kMostLookedAt));
-    const auto will_do = [&](const std::string& release) {
-      return release != active && std::ranges::find(slots, release, &store::SlotRow::release) != slots.end() &&
-             std::ranges::find(rejected, release, &store::Rejected::release) == rejected.end();
-    };
-    if (will_do(previous)) return previous;
-    const auto found = std::ranges::find_if(deployments, [&](const store::DeploymentRow& row) { return row.decided && will_do(row.release); });
-    return found == deployments.end() ? std::string() : found->release;
-  };
+  const auto look = [this, name = app->name()] { return node_.store.release_before(name); };
   auto before = co_await node_.pool.run(look);
   co_return before;
 }

@@ -28,7 +28,7 @@ class Queries {
   awaitable<bool> knows_key(std::string name, std::string key);
   /// The last failure of the app, from what is written down of it, and from how its instances are now.
   awaitable<Result<Story>> story(std::string name);
-  /// The release that was active before the present one, is on the node still, and is not rejected; empty where there is none.
+  /// What a revert goes back to: see `store::Store::release_before`.
   awaitable<Result<std::string>> release_before(AppPtr app);
 
  private:

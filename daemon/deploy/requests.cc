@@ -236,8 +236,8 @@ awaitable<Result<void>> Engine::may_deploy(DeployRequest request) {
     const auto rows = co_await node_.pool.run(look);
     if (!rows) co_return std::unexpected(rows.error());
     // A release that was never active here is a newer one, which ends the hold.
-    const bool was_active = std::ranges::any_of(*rows, [&](const store::DeploymentRow& row) { return row.decided && row.release == request.release; });
-    if (was_active) {
+    const bool ran_before = std::ranges::any_of(*rows, [&](const store::DeploymentRow& row) { return row.release == request.release && store::was_active(row); });
+    if (ran_before) {
       co_return fail(Errc::conflict, fmt::format("{} is held ({}), and {} was active here before: 'berth resume {}' first, or deploy it with --force",
                                                  request.app, to_string(held), name, request.app));
     }
@@ -300,7 +300,7 @@ awaitable<Result<std::string>> Engine::revert_target(AppPtr app, std::string to)
   const auto rejected = co_await node_.pool.run(look);
   if (!rejected) co_return std::unexpected(rejected.error());
   if (*rejected) {
-    co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release is on this node to go back to; 'berth revert {} --to {}' "
+    co_return fail(Errc::not_found, fmt::format("{}@{} is rejected here ({}), and no other release that was active before is on this node; 'berth revert {} --to {}' "
                                                 "goes back to it all the same",
                                                 name, (*rejected)->release, (*rejected)->reason, name, (*rejected)->release));
   }

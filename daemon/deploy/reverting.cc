@@ -46,11 +46,11 @@ awaitable<Result<void>> Engine::go_back(AppPtr app, RunPtr run) {
 
   const std::vector<Effect> decision{Effect::decide_revert};
   put_detail(*run);
-  auto committed = co_await commit(run, decision);
+  auto committed = co_await commit(app, run, decision);
   for (auto pause = 100ms; !committed && !node_.closed; pause = std::min(pause * 2, milliseconds(5000))) {
     note_problem(*app, committed.error().message);
     co_await io::sleep_for(pause);
-    committed = co_await commit(run, decision);
+    committed = co_await commit(app, run, decision);
   }
   if (node_.closed) co_return fail(Errc::cancelled, "berthd stops");
   app->routed = old;

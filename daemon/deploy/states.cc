@@ -330,30 +330,26 @@ awaitable<Result<void>> Engine::switch_over(AppPtr app, RunPtr run) {
 
 /// A revert by hand holds the app, and its release is not taken again; a newer release ends that. What an operator holds stays held.
 awaitable<void> Engine::hold_or_resume(AppPtr app, RunPtr run) {
-  const Asked asked{run->row.by, run->row.why};
-  const std::string old = run->row.from;
-  std::string why;
-  if (run->is_revert()) {
-    why = fmt::format("{} was reverted by hand{}{}", old, asked.why.empty() ? "" : ": ", asked.why);
-  } else if (!app->row.held || app->row.held.firm) {
-    co_return;
-  }
-  store::Hold held{.why = why, .by = why.empty() ? "" : asked.by, .at = why.empty() ? "" : store::now_text()};
+  if (!run->is_revert() && (!app->row.held || app->row.held.firm)) co_return;
   store::Hold now_held;
-  const std::function<Result<void>()> hold = [this, name = app->name(), old, why, held, asked, &now_held]() -> Result<void> {
-    std::optional<store::Rejected> left;
-    if (!why.empty() && !old.empty()) {
-      BERTH_TRY(const auto slot, node_.store.slot(name, old));
-      left = store::Rejected{.release = old, .manifest_sha256 = slot ? slot->manifest_sha256 : std::string(), .reason = why, .at = {}};
+  const std::function<Result<void>()> hold = [this, row = run->row, &now_held]() -> Result<void> {
+    const Asked asked{row.by, row.why};
+    if (row.kind == "revert") {
+      const std::string why = store::reverted_by_hand(row);
+      std::optional<store::Rejected> left;
+      if (!row.from.empty()) {
+        BERTH_TRY(const auto slot, node_.store.slot(row.app, row.from));
+        left = store::Rejected{.release = row.from, .manifest_sha256 = slot ? slot->manifest_sha256 : std::string(), .reason = why, .at = {}};
+      }
+      const store::Hold held{.why = why, .by = row.by, .at = store::now_text()};
+      BERTH_TRY(now_held, node_.store.hold_by_revert(row, held, left, operator_event("hold", row.app, asked, {{"held", why}, {"firm", false}})));
+      return {};
     }
     // Looked up here: an operator may have held the app while this waited.
-    BERTH_TRY(const auto now, node_.store.app(name));
-    now_held = now && (now->held.firm || (!why.empty() && now->held.why == why && now->held.by == asked.by)) ? now->held : held;
-    const bool stays = now && now_held && now_held.at == now->held.at;  // so does what a berthd said that ended in between
-    if (stays) return left ? node_.store.reject(name, left->release, left->manifest_sha256, left->reason) : Result<void>();
-    boost::json::object data;
-    if (!why.empty()) data = {{"held", why}, {"firm", false}};
-    return node_.store.set_held(name, held, operator_event(why.empty() ? "resume" : "hold", name, asked, std::move(data)), left);
+    BERTH_TRY(const auto now, node_.store.app(row.app));
+    if (now && now->held.firm) now_held = now->held;
+    if (!now || !now->held || now->held.firm) return {};
+    return node_.store.set_held(row.app, {}, operator_event("resume", row.app, asked));
   };
   co_await node_.insist(app, hold);
   if (node_.closed) co_return;

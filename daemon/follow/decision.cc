@@ -34,7 +34,7 @@ std::optional<Decision> because_of_operators(const std::string& app, const std::
     return left_alone(fmt::format("{}, and the app is held: point the channel to a release that was never active here, or 'berth deploy {}@{} --force'", bad, app, wanted));
   if (!bad.empty()) return left_alone(fmt::format("{}: point the channel to another release, or 'berth deploy {}@{} --force'", bad, app, wanted));
   // As in any deployment: a release that was never active here is a newer one, which ends the hold.
-  const auto was_active = [&](const deploy::DeploymentStatus& one) { return one.row.decided && one.row.release == wanted; };
+  const auto was_active = [&](const deploy::DeploymentStatus& one) { return one.row.release == wanted && store::was_active(one.row); };
   if (status.row.held && std::ranges::any_of(present.deployments, was_active))
     return left_alone(fmt::format("it is held ({}): 'berth resume {}', or a newer release, lets it follow", to_string(status.row.held), app));
   if (status.row.stopped) return left_alone(fmt::format("it is {}: 'berth start {}' lets it follow", store::stopped_text(status.row), app));

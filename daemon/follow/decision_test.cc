@@ -63,7 +63,7 @@ TEST(Decision, WhatRunsIsMovedInItsWindowsAlone) {
 }
 
 TEST(Decision, WhatOperatorsDecidedCountsMore) {
-  auto was_active = deployment("v2", "reverted");
+  auto was_active = deployment("v2", "superseded");
   was_active.row.decided = true;
   const auto expect = [&](deploy::AppStatus status, const std::string& why) {
     const Decision decision = decided({.app = std::move(status), .deployments = {deployment("v1", "active"), was_active}});
@@ -87,7 +87,9 @@ TEST(Decision, WhatOperatorsDecidedCountsMore) {
 TEST(Decision, AReleaseThatWasNeverActiveHereEndsAHold) {
   auto held = app("v1");
   held.row.held.why = "reverted by root";
-  EXPECT_EQ(decided({.app = held, .deployments = {deployment("v1", "active"), deployment("v3", "reverted")}}).kind, Kind::deploy);
+  auto undone = deployment("v2", "reverted");
+  undone.row.decided = true;  // with `recreate`, before its hook failed
+  EXPECT_EQ(decided({.app = held, .deployments = {deployment("v1", "active"), deployment("v3", "reverted"), undone}}).kind, Kind::deploy);
 }
 
 TEST(Decision, WhatAnOperatorHoldsIsLeftAloneWhateverIsWanted) {

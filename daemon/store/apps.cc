@@ -128,13 +128,12 @@ Result<void> Store::set_stopped(const std::string& app, const std::optional<Stop
   });
 }
 
-Result<void> Store::set_held(const std::string& app, const Hold& hold, Event event, const std::optional<Rejected>& rejected) {
+Result<void> Store::set_held(const std::string& app, const Hold& hold, Event event) {
   const std::lock_guard guard(state_->mutex);
   BERTH_CHECK(state_->require_app(app));
   std::vector<Event> events;
   events.push_back(std::move(event));
   return state_->change(std::move(events), [&]() -> Result<void> {
-    if (rejected) BERTH_CHECK(state_->put_rejected(app, *rejected));
     return state_->database.run("UPDATE apps SET held = ?, held_by = ?, held_at = ?, held_firmly = ? WHERE app = ?", hold.why, hold.by, hold.at,
                                 std::int64_t{hold.firm}, app);
   });

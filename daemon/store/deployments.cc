@@ -42,14 +42,14 @@ Result<void> insert(Database& database, const DeploymentRow& row) {
 }
 
 constexpr const char* kCancelledBy = "cancelled_by";
+constexpr const char* kBeforeRevert = "before_revert";
 
-/// The detail with what `note_cancel` wrote, which whoever made it may not know.
+/// The detail with what `note_cancel` and `hold_by_revert` wrote, which whoever made it may not know.
 Result<std::string> detail_of(Database& database, const DeploymentRow& row) {
   BERTH_TRY(const auto before, first(query(database, "WHERE id = ?", row.id)));
-  const auto* noted = before ? before->detail.if_contains(kCancelledBy) : nullptr;
-  if (noted == nullptr) return json::text(row.detail);
   json::object detail = row.detail;
-  detail[kCancelledBy] = *noted;
+  for (const char* name : {kCancelledBy, kBeforeRevert})
+    if (const auto* noted = before ? before->detail.if_contains(name) : nullptr) detail[name] = *noted;
   return json::text(detail);
 }
 
@@ -64,17 +64,46 @@ Result<void> update(Database& database, const DeploymentRow& row) {
   return {};
 }
 
+/// Of a row of `apps`: the release that was found good last. Where there is none, the last one that served in its bake until a newer one took its place, but none that came after the active
+/// release: to go back is never to go forward. Then what was active before, where no deployment tells how it did: the database was made anew.
+constexpr std::string_view kReleaseBefore =
+    "COALESCE("
+    "(SELECT d.release FROM deployments d WHERE d.app = apps.app AND d.state = 'active' AND d.release <> apps.active "
+    "AND EXISTS (SELECT 1 FROM slots s WHERE s.app = d.app AND s.release = d.release) "
+    "AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.app = d.app AND r.release = d.release) ORDER BY d.id DESC LIMIT 1), "
+    "(SELECT d.release FROM deployments d WHERE d.app = apps.app AND d.decided = 1 AND d.state IN ('baking', 'superseded') AND d.release <> apps.active "
+    "AND EXISTS (SELECT 1 FROM slots s WHERE s.app = d.app AND s.release = d.release) "
+    "AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.app = d.app AND r.release = d.release) "
+    "AND d.id < COALESCE((SELECT MIN(o.id) FROM deployments o WHERE o.app = d.app AND o.release = apps.active AND o.decided = 1 "
+    "AND o.state NOT IN ('reverting', 'reverted', 'failed')), 9223372036854775807) ORDER BY d.id DESC LIMIT 1), "
+    "CASE WHEN previous <> active AND EXISTS (SELECT 1 FROM slots s WHERE s.app = apps.app AND s.release = previous) "
+    "AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.app = apps.app AND r.release = previous) "
+    "AND NOT EXISTS (SELECT 1 FROM deployments d WHERE d.app = apps.app AND d.release = previous AND d.decided = 1 "
+    "AND d.state IN ('baking', 'superseded', 'reverting', 'reverted', 'failed')) THEN previous ELSE '' END)";
+
+std::string text_of(const json::object& said, std::string_view name) {
+  const auto* member = said.if_contains(name);
+  return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
+}
+
+Result<void> write_hold(Database& database, const std::string& app, const Hold& hold) {
+  return database.run("UPDATE apps SET held = ?, held_by = ?, held_at = ?, held_firmly = ? WHERE app = ?", hold.why, hold.by, hold.at, std::int64_t{hold.firm}, app);
+}
+
 }  // namespace
 
+bool was_active(const DeploymentRow& row) { return row.decided && (row.state == "active" || row.state == "superseded" || row.state == "baking"); }
+
+std::string reverted_by_hand(const DeploymentRow& row) { return fmt::format("{} was reverted by hand{}{}", row.from, row.why.empty() ? "" : ": ", row.why); }
+
+Result<std::string> release_before(Database& database, const std::string& app) {
+  const auto read = [](const Statement& row) { return row.text(0); };
+  BERTH_TRY(const auto found, database.row("SELECT " + std::string(kReleaseBefore) + " FROM apps WHERE app = ?", read, app));
+  return found.value_or("");
+}
+
 Result<void> choose_previous(Database& database, const std::string& app) {
-  return database.run(
-      "UPDATE apps SET previous = COALESCE("
-      "(SELECT d.release FROM deployments d WHERE d.app = apps.app AND d.state = 'active' AND d.release <> apps.active "
-      "AND EXISTS (SELECT 1 FROM slots s WHERE s.app = d.app AND s.release = d.release) "
-      "AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.app = d.app AND r.release = d.release) ORDER BY d.id DESC LIMIT 1), "
-      "CASE WHEN previous = active OR EXISTS (SELECT 1 FROM rejected r WHERE r.app = apps.app AND r.release = previous) THEN '' ELSE previous END) "
-      "WHERE app = ?",
-      app);
+  return database.run("UPDATE apps SET previous = " + std::string(kReleaseBefore) + " WHERE app = ?", app);
 }
 
 Result<std::vector<DeploymentRow>> deployments_where(Database& database, std::string_view where) { return query(database, where); }
@@ -196,6 +225,84 @@ Result<void> Store::decide_revert(const DeploymentRow& row, const std::string& t
     BERTH_CHECK(state_->database.run("UPDATE apps SET active = ?, previous = CASE previous WHEN ? THEN '' ELSE previous END WHERE app = ?", to, to, row.app));
     return rejected ? state_->put_rejected(row.app, *rejected) : choose_previous(state_->database, row.app);
   });
+}
+
+Result<std::string> Store::release_before(const std::string& app) {
+  const std::lock_guard guard(state_->mutex);
+  return store::release_before(state_->database, app);
+}
+
+Result<std::optional<Rejected>> Store::State::rejection(const std::string& app, const std::string& release) {
+  BERTH_TRY(const auto all, rejected(app));
+  for (const auto& [of, one] : all)
+    if (one.release == release) return std::optional(one);
+  return std::optional<Rejected>();
+}
+
+Result<Hold> Store::hold_by_revert(const DeploymentRow& row, const Hold& hold, const std::optional<Rejected>& left, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  Hold counts;
+  const auto say = [&]() -> Result<void> {
+    BERTH_TRY(const auto app, state_->app(row.app));
+    if (!app) return fail(Errc::not_found, fmt::format("app {} is not on this node", row.app));
+    BERTH_TRY(auto known, first(query(state_->database, "WHERE id = ?", row.id)));
+    const bool is_said = app->held.why == hold.why && app->held.by == hold.by;  // by a berthd that ended in between
+    if (known && !known->detail.contains(kBeforeRevert)) {
+      json::object before;
+      if (app->held && !app->held.firm && !is_said) before = {{"held", app->held.why}, {"by", app->held.by}, {"at", app->held.at}};
+      if (left) {
+        BERTH_TRY(const auto rejected, state_->rejection(row.app, left->release));
+        if (rejected && rejected->reason != left->reason) before["rejected"] = {{"manifest_sha256", rejected->manifest_sha256}, {"reason", rejected->reason}, {"at", rejected->at}};
+      }
+      known->detail[kBeforeRevert] = std::move(before);
+      BERTH_CHECK(update(state_->database, *known));
+    }
+    if (left) BERTH_CHECK(state_->put_rejected(row.app, *left));
+    const bool stays = app->held.firm || is_said;
+    counts = stays ? app->held : hold;
+    if (stays) return {};
+    BERTH_CHECK(write_hold(state_->database, row.app, hold));
+    return state_->put({event});
+  };
+  BERTH_CHECK(state_->change({}, say));
+  return counts;
+}
+
+Result<Hold> Store::end_undone_revert(const DeploymentRow& row, Event event) {
+  const std::lock_guard guard(state_->mutex);
+  const std::string said = reverted_by_hand(row), why = fmt::format("the revert to {} was itself reverted", row.release);
+  Hold counts;
+  const auto take_back = [&]() -> Result<void> {
+    BERTH_CHECK(update(state_->database, row));
+    BERTH_TRY(const auto known, first(query(state_->database, "WHERE id = ?", row.id)));
+    json::object before;
+    if (const auto* kept = known ? known->detail.if_contains(kBeforeRevert) : nullptr; kept != nullptr && kept->is_object()) before = kept->get_object();
+    BERTH_TRY(const auto rejected, state_->rejection(row.app, row.from));
+    if (rejected && rejected->reason == said) {
+      BERTH_CHECK(state_->database.run("DELETE FROM rejected WHERE app = ? AND release = ?", row.app, row.from));
+      if (const auto* older = before.if_contains("rejected"); older != nullptr && older->is_object()) {
+        const json::object& its = older->get_object();
+        const Rejected again{.release = row.from, .manifest_sha256 = text_of(its, "manifest_sha256"), .reason = text_of(its, "reason"), .at = text_of(its, "at")};
+        BERTH_CHECK(state_->put_rejected(row.app, again));
+      } else {
+        event.data["accepted"] = row.from;
+      }
+    }
+    BERTH_TRY(const auto app, state_->app(row.app));
+    if (app) counts = app->held;
+    std::vector<Event> events;
+    if (app && !app->held.firm && app->held.why == said && app->held.by == row.by) {
+      counts = {.why = text_of(before, "held"), .by = text_of(before, "by"), .at = text_of(before, "at"), .firm = false};
+      BERTH_CHECK(write_hold(state_->database, row.app, counts));
+      if (counts) events.push_back({.number = 0, .at = {}, .kind = "operator.hold", .app = row.app, .data = {{"by", counts.by}, {"why", why}, {"held", counts.why}, {"firm", false}}});
+      else events.push_back({.number = 0, .at = {}, .kind = "operator.resume", .app = row.app, .data = {{"by", row.by}, {"why", why}}});
+    }
+    events.push_back(std::move(event));
+    BERTH_CHECK(choose_previous(state_->database, row.app));
+    return state_->put(std::move(events));
+  };
+  BERTH_CHECK(state_->change({}, take_back));
+  return counts;
 }
 
 Result<void> Store::State::put_rejected(const std::string& name, const Rejected& rejected) {

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include "daemon/store/database.h"
 #include "daemon/store/store_fixture.h"
 
 namespace berth::store {
@@ -179,6 +180,78 @@ TEST_F(DeploymentsTest, PreviousIsWhatWasFoundGoodLastAndIsNotRejected) {
   EXPECT_EQ(previous(), "v1");
 }
 
+TEST_F(DeploymentsTest, WhatWasDecidedAndRevertedIsNothingToGoBackTo) {
+  open();
+  must(store->ensure_app("web"));
+  DeploymentRow good = activate("web", "v1");
+  end(good, "active");
+  DeploymentRow hooked = activate("web", "v2");  // as with `recreate`, before its hook and its start
+  EXPECT_EQ(must(store->release_before("web")), "v1");
+  hooked.state = "reverting";
+  ASSERT_TRUE(store->decide_revert(hooked, "v1", {}));
+  end(hooked, "reverted");
+  EXPECT_EQ(must(store->release_before("web")), "") << "v2 is not rejected, and was never active";
+  EXPECT_EQ(must(store->app("web"))->previous, "");
+  EXPECT_FALSE(was_active(hooked));
+
+  DeploymentRow stuck = activate("web", "v3");
+  end(stuck, "failed");  // it could not be left, and stayed
+  DeploymentRow next = activate("web", "v4");
+  EXPECT_EQ(must(store->release_before("web")), "v1");
+  ASSERT_TRUE(store->reject("web", "v1", "", "marked bad"));
+  EXPECT_EQ(must(store->release_before("web")), "") << "neither v2 nor v3";
+}
+
+TEST_F(DeploymentsTest, WhatServedInItsBakeIsGoneBackToWhereNothingWasFoundGoodAndOnlyBackwards) {
+  open();
+  must(store->ensure_app("web"));
+  DeploymentRow first = activate("web", "v1");
+  first.state = "baking";
+  ASSERT_TRUE(store->update_deployment(first, {}));
+  DeploymentRow second = activate("web", "v2");
+  EXPECT_EQ(must(store->release_before("web")), "v1") << "it gives way, and serves until v2 does";
+  end(second, "active");
+  end(first, "superseded");
+  EXPECT_EQ(must(store->release_before("web")), "v1");
+  EXPECT_EQ(must(store->app("web"))->previous, "v1");
+
+  DeploymentRow third = activate("web", "v3");
+  third.state = "baking";
+  ASSERT_TRUE(store->update_deployment(third, {}));
+  DeploymentRow fourth = activate("web", "v4");
+  end(fourth, "active");
+  end(third, "superseded");
+  EXPECT_EQ(must(store->release_before("web")), "v2") << "not v3, of which nobody knows whether it is good";
+  DeploymentRow back = deploy("web", "v2");
+  back.kind = "revert";
+  back.decided = true;
+  back.state = "switching";
+  ASSERT_TRUE(store->decide(back, {}));
+  ASSERT_TRUE(store->reject("web", "v4", "", "v4 was reverted by hand"));
+  end(back, "active");
+  EXPECT_EQ(must(store->release_before("web")), "v1") << "v3 came after v2: that would be forward";
+  EXPECT_EQ(must(store->app("web"))->previous, "v1");
+}
+
+TEST_F(DeploymentsTest, WhatAnotherBerthdTookForPreviousIsJudgedAtTheStart) {
+  open();
+  must(store->ensure_app("web"));
+  for (const char* release : {"v1", "v2"}) {
+    DeploymentRow row = activate("web", release);
+    end(row, release[1] == '1' ? "active" : "reverted");
+  }
+  DeploymentRow row = activate("web", "v3");
+  end(row, "active");
+  store.reset();
+  {
+    auto database = Database::open(paths.database());
+    ASSERT_TRUE(database) << database.error().message;
+    ASSERT_TRUE(database->run("UPDATE apps SET previous = 'v2'"));
+  }
+  open();
+  EXPECT_EQ(must(store->app("web"))->previous, "v1");
+}
+
 TEST_F(DeploymentsTest, ADecisionForAnUnknownDeploymentChangesNothing) {
   open();
   must(store->ensure_app("web"));
@@ -267,16 +340,105 @@ TEST_F(DeploymentsTest, AReleaseIsRejectedWithTheStateThatTellsOfIt) {
   EXPECT_EQ(must(store->rejected("web"))[0].reason, "again");
 }
 
-TEST_F(DeploymentsTest, AHoldAndARejectionAreOneChange) {
-  open();
-  const Rejected bad{.release = "v2", .manifest_sha256 = "ab", .reason = "reverted by hand", .at = {}};
-  const Hold hold{.why = "v2 was reverted by hand", .by = "root (uid 0)", .at = "2026-11-24T09:00:00.000000Z", .firm = false};
-  EXPECT_FALSE(store->set_held("web", hold, event("operator.hold", "web"), bad)) << "there is no such app";
-  EXPECT_TRUE(must(store->rejected("web")).empty());
-  must(store->ensure_app("web"));
-  ASSERT_TRUE(store->set_held("web", hold, event("operator.hold", "web"), bad));
-  EXPECT_EQ(must(store->app("web"))->held.why, hold.why);
-  EXPECT_EQ(must(store->rejected("web")).size(), 1u);
+/// v1 was active, v2 is, and a revert by hand to v1 is decided.
+class RevertsByHandTest : public DeploymentsTest {
+ protected:
+  void begin() {
+    open();
+    must(store->ensure_app("web"));
+    for (const char* release : {"v1", "v2"}) {
+      DeploymentRow row = activate("web", release);
+      end(row, "active");
+    }
+    DeploymentRow row{.app = "web", .release = "v1", .kind = "revert", .state = "queued", .from = "v2", .by = "ann", .why = "slow"};
+    back = must(store->add_deployment(row, event("deployment.state", "web")));
+    back.decided = true;
+    back.state = "switching";
+    ASSERT_TRUE(store->decide(back, {}));
+  }
+  Result<Hold> hold() {
+    const Hold said{.why = reverted_by_hand(back), .by = "ann", .at = "2026-11-24T09:00:00.000000Z"};
+    return store->hold_by_revert(back, said, Rejected{.release = "v2", .manifest_sha256 = "ab", .reason = said.why, .at = {}}, event("operator.hold", "web"));
+  }
+  /// It goes back itself, to v2.
+  Hold undo() {
+    back.state = "reverting";
+    EXPECT_TRUE(store->decide_revert(back, "v2", {}));
+    back.state = "reverted";
+    back.ended_at = "2026-11-24T10:00:00.000000Z";
+    return must(store->end_undone_revert(back, event("deployment.state", "web", {{"state", "reverted"}})));
+  }
+  std::vector<std::string> rejected() {
+    std::vector<std::string> all;
+    for (const Rejected& one : must(store->rejected("web"))) all.push_back(one.release + ": " + one.reason);
+    return all;
+  }
+
+  DeploymentRow back;
+};
+
+TEST_F(RevertsByHandTest, HoldsTheAppAndRejectsWhatItLeavesInOneChange) {
+  begin();
+  DeploymentRow unknown = back;
+  unknown.app = "nothing";
+  EXPECT_FALSE(store->hold_by_revert(unknown, {.why = "why"}, Rejected{.release = "v2", .manifest_sha256 = {}, .reason = "why", .at = {}}, event("operator.hold", "nothing")));
+  EXPECT_TRUE(must(store->rejected("nothing")).empty());
+  EXPECT_EQ(must(hold()).why, "v2 was reverted by hand: slow");
+  EXPECT_EQ(must(store->app("web"))->held.why, "v2 was reverted by hand: slow");
+  EXPECT_EQ(rejected(), std::vector<std::string>{"v2: v2 was reverted by hand: slow"});
+  const std::int64_t told = store->last_event();
+  EXPECT_EQ(must(hold()).at, "2026-11-24T09:00:00.000000Z");
+  EXPECT_EQ(store->last_event(), told) << "said again, it is not told again";
+}
+
+TEST_F(RevertsByHandTest, OneThatIsRevertedItselfTakesBothBack) {
+  begin();
+  must(hold());
+  reopen();  // what was before is in the row, whatever the next berthd knows of it
+  EXPECT_FALSE(undo());
+  EXPECT_FALSE(must(store->app("web"))->held);
+  EXPECT_TRUE(rejected().empty());
+  EXPECT_EQ(must(store->app("web"))->active, "v2");
+  EXPECT_EQ(must(store->app("web"))->previous, "v1");
+  EXPECT_EQ(must(store->deployment(back.id))->state, "reverted");
+  const auto events = must(store->events(store->last_event() - 1, 2));
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].kind, "operator.resume");
+  EXPECT_EQ(events[0].data.at("why"), "the revert to v1 was itself reverted");
+  EXPECT_EQ(events[1].data.at("accepted"), "v2");
+}
+
+TEST_F(RevertsByHandTest, WhatWasSaidBeforeComesBack) {
+  begin();
+  ASSERT_TRUE(store->set_held("web", {.why = "v3 was reverted by hand", .by = "bob", .at = "2026-11-23T09:00:00.000000Z"}, event("operator.hold", "web")));
+  ASSERT_TRUE(store->reject("web", "v2", "ab", "marked bad by bob"));
+  must(hold());
+  EXPECT_EQ(undo().by, "bob");
+  const Hold held = must(store->app("web"))->held;
+  EXPECT_EQ(held.why, "v3 was reverted by hand");
+  EXPECT_EQ(held.at, "2026-11-23T09:00:00.000000Z");
+  EXPECT_EQ(rejected(), std::vector<std::string>{"v2: marked bad by bob"});
+  EXPECT_EQ(must(store->newest_event("web", "operator.hold"))->data.at("held"), "v3 was reverted by hand");
+}
+
+TEST_F(RevertsByHandTest, WhatABerthdSaidThatKeptNothingOfBeforeIsTakenBackToo) {
+  begin();
+  ASSERT_TRUE(store->set_held("web", {.why = reverted_by_hand(back), .by = "ann", .at = "t"}, event("operator.hold", "web")));
+  ASSERT_TRUE(store->reject("web", "v2", "ab", reverted_by_hand(back)));
+  EXPECT_EQ(must(hold()).at, "t") << "the next berthd comes to it once more";
+  EXPECT_FALSE(undo());
+  EXPECT_FALSE(must(store->app("web"))->held);
+  EXPECT_TRUE(rejected().empty());
+}
+
+TEST_F(RevertsByHandTest, WhatOperatorsSaidMeanwhileStays) {
+  begin();
+  must(hold());
+  ASSERT_TRUE(store->set_held("web", {.why = "an audit", .by = "bob", .at = "t", .firm = true}, event("operator.hold", "web")));
+  ASSERT_TRUE(store->reject("web", "v2", "ab", "marked bad by bob"));
+  EXPECT_TRUE(undo().firm);
+  EXPECT_EQ(must(store->app("web"))->held.why, "an audit");
+  EXPECT_EQ(rejected(), std::vector<std::string>{"v2: marked bad by bob"});
 }
 
 TEST_F(DeploymentsTest, RemembersRejectedReleasesUntilTheyAreTakenBack) {

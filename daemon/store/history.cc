@@ -91,10 +91,8 @@ void HistoryReader::deployment(const Event& event) {
     row.decided = true;
     if (active != row.release) row.from = active;
     active = row.release;
-    if (row.kind == "revert" && !row.from.empty()) {
-      const std::string why = fmt::format("{} was reverted by hand{}{}", row.from, row.why.empty() ? "" : ": ", row.why);
-      app.rejected[row.from] = Rejected{.release = row.from, .manifest_sha256 = sha256_of(app, row.from), .reason = why, .at = event.at};
-    }
+    if (row.kind == "revert" && !row.from.empty())
+      app.rejected[row.from] = Rejected{.release = row.from, .manifest_sha256 = sha256_of(app, row.from), .reason = reverted_by_hand(row), .at = event.at};
   }
   if (row.state == "reverted") active = row.from;
   // One that fails while it goes back stays what it is; one that has nothing to go back to leaves nothing.
@@ -104,6 +102,7 @@ void HistoryReader::deployment(const Event& event) {
   if (row.state == "active") app.rejected[row.release] = std::nullopt;
   if (truth_in(event.data, "rejected"))
     app.rejected[row.release] = Rejected{.release = row.release, .manifest_sha256 = sha256_of(app, row.release), .reason = row.reason, .at = event.at};
+  if (const std::string accepted = text_in(event.data, "accepted"); !accepted.empty()) app.rejected[accepted] = std::nullopt;
   if (!ends(row.state)) return;
   row.ended_at = event.at;
   row.bake_until_ms = 0;

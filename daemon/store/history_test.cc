@@ -85,6 +85,19 @@ TEST_F(HistoryTest, ARevertByHandRejectsWhatItLeftAndADeploymentTakesThatBack) {
   EXPECT_FALSE(web().rejected.at("v2"));
 }
 
+TEST_F(HistoryTest, ARevertByHandThatIsRevertedItselfRejectsNothing) {
+  deploy(1, "v1", kGood);
+  deploy(2, "v2", kGood);
+  deploy(3, "v1", {"queued", "sealed", "switching"}, "revert");
+  tell("operator.hold", "web", {{"by", "ann (uid 7)"}, {"held", "v2 was reverted by hand"}, {"firm", false}});
+  EXPECT_TRUE(web().rejected.at("v2"));
+  tell("operator.resume", "web", {{"by", "ann (uid 7)"}});
+  tell("deployment.state", "web", {{"deployment", 3}, {"release", "v1"}, {"kind", "revert"}, {"state", "reverted"}, {"accepted", "v2"}});
+  EXPECT_EQ(web().active, "v2");
+  EXPECT_FALSE(web().rejected.at("v2"));
+  EXPECT_FALSE(*web().held);
+}
+
 TEST_F(HistoryTest, KnowsWhatOperatorsSaid) {
   tell("operator.hold", "web", {{"by", "ann (uid 7)"}, {"why", "an audit"}, {"held", "an audit"}, {"firm", true}});
   tell("operator.stop", "web", {{"by", "bob (uid 8)"}, {"why", "a new disk"}});

@@ -186,6 +186,9 @@ Result<void> Store::State::recover() {
     return std::pair(row.text(0), static_cast<int>(row.integer(1)));
   }));
   for (const auto& [name, uid] : rows) {
+    BERTH_TRY(const auto known, app(name));
+    BERTH_TRY(const std::string before, store::release_before(database, name));
+    if (known && known->previous != before) BERTH_CHECK(choose_previous(database, name));  // a berthd of before may have judged otherwise
     BERTH_CHECK(make_app_folders(name, uid));
     BERTH_CHECK(swap_current(name));
   }

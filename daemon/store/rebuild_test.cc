@@ -160,6 +160,27 @@ TEST_F(RebuildTest, OneWhoseEndWasLostIsBroughtForward) {
   expect_told_once("it did not know events ");
 }
 
+TEST_F(RebuildTest, WhatWasDecidedAndRevertedIsNothingToGoBackTo) {
+  DeploymentRow row = deploy("web", "v4");
+  ASSERT_TRUE(store->add_event(state(row)));
+  ASSERT_TRUE(seal("web", "v4", row.id));
+  row.state = "switching";
+  row.decided = true;
+  ASSERT_TRUE(store->decide(row, {state(row)}));
+  row.state = "reverting";
+  ASSERT_TRUE(store->decide_revert(row, "v3", {state(row)}));
+  row.state = "reverted";
+  row.ended_at = now_text();
+  ASSERT_TRUE(store->update_deployment(row, {state(row)}));
+  store.reset();
+  fs::remove(paths.database());
+  open();
+  EXPECT_EQ(must(store->app("web"))->active, "v3");
+  EXPECT_EQ(must(store->app("web"))->previous, "v2");
+  for (const char* release : {"v1", "v2"}) ASSERT_TRUE(store->reject("web", release, "", "marked bad"));
+  EXPECT_EQ(must(store->release_before("web")), "") << "v4 is on the node and not rejected, and never was active";
+}
+
 TEST_F(RebuildTest, WhatIsActiveIsKnownWithoutEventsToo) {
   store.reset();
   fs::remove(paths.database());

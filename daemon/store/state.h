@@ -27,7 +27,9 @@ inline constexpr off_t kRoomToBegin = 128 << 10;  ///< for a database to be open
 bool is_app_uid(int uid);
 /// The uid that the app had before, or a free one.
 Result<int> pick_uid(Database& database, const std::string& app);
-/// What the app goes back to by itself: see `Store::decide`.
+/// See `Store::release_before`.
+Result<std::string> release_before(Database& database, const std::string& app);
+/// Writes that down as the app's `previous`.
 Result<void> choose_previous(Database& database, const std::string& app);
 /// Rows of deployments, by what follows FROM.
 Result<std::vector<DeploymentRow>> deployments_where(Database& database, std::string_view where);
@@ -111,6 +113,7 @@ struct Store::State {
   Result<std::vector<SlotRow>> slots(const std::string& app);
   Result<std::vector<DataCopy>> data_copies(const std::string& app);
   Result<std::vector<std::pair<std::string, Rejected>>> rejected(const std::string& app);
+  Result<std::optional<Rejected>> rejection(const std::string& app, const std::string& release);
   Result<std::vector<DeploymentRow>> last_ended(const std::string& app);  ///< one of each app, at most
   /// Inside a transaction.
   Result<void> put_rejected(const std::string& app, const Rejected& rejected);

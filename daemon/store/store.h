@@ -157,6 +157,12 @@ struct DeploymentRow {
   boost::json::object detail;        ///< bytes fetched, the app's last lines, …
 };
 
+/// Whether its release was active by it, as far as one that was found good: its bake was over, or it served in its bake, until a newer one took its place. One that was decided and then reverted,
+/// whose instances may never have run, was not.
+bool was_active(const DeploymentRow& row);
+/// Why a revert by hand holds the app and rejects the release that it leaves: "v2 was reverted by hand: slow".
+std::string reverted_by_hand(const DeploymentRow& row);
+
 /// What answered a request with an idempotency key that began no deployment of its own.
 struct KeptKey {
   std::string app, key, release;
@@ -284,8 +290,7 @@ class Store {
   Result<AppRow> ensure_app(const std::string& name);
   /// Nothing: it is not stopped any more.
   Result<void> set_stopped(const std::string& app, const std::optional<Stop>& stop, Event event);
-  /// `rejected`: a release that is not taken again either, said in the same transaction.
-  Result<void> set_held(const std::string& app, const Hold& hold, Event event, const std::optional<Rejected>& rejected = {});
+  Result<void> set_held(const std::string& app, const Hold& hold, Event event);
   /// Forgets the app: rows, slots, `current`, what was loaded of its releases; data and logs only with `purge`. Where it fails the app is as it was.
   Result<Removed> remove_app(const std::string& app, bool purge, Event event);
   /// Removes the data and logs that an app left which is not known any more, with what else is in its folder. `Errc::not_found` where there is nothing.
@@ -316,12 +321,20 @@ class Store {
   Result<std::vector<DeploymentRow>> deployments(const std::string& app, int most);  ///< newest first; all apps where `app` is empty
   Result<std::vector<DeploymentRow>> unfinished_deployments();                       ///< oldest first
 
-  /// The decision: active = the deployment's release; with the row's new state, in one transaction. One by force starts an app that is stopped. Previous, here and in what follows: the release that was
-  /// found good last, is on the node, is not rejected and is not the active one; where there is none, what was active before and is not rejected. `Errc::conflict` where the release has no slot,
-  /// here and in what follows.
+  /// The decision: active = the deployment's release; with the row's new state, in one transaction. One by force starts an app that is stopped. Previous, here and in what follows: see `release_before`.
+  /// `Errc::conflict` where the release has no slot, here and in what follows.
   Result<void> decide(const DeploymentRow& row, std::vector<Event> events);
   /// A revert's decision: active = `to`.
   Result<void> decide_revert(const DeploymentRow& row, const std::string& to, std::vector<Event> events, const std::optional<Rejected>& rejected = {});
+  /// What a revert goes back to; empty where there is none. The release that was found good last, is on the node, is not rejected and is not the active one. Where there is none, the last one of
+  /// before the active one that served in its bake until a newer one took its place.
+  Result<std::string> release_before(const std::string& app);
+  /// Said of a revert by hand once it is decided: the app is held, unless an operator holds it, and `left` is rejected. How both were before is kept in the deployment's row. Returns the
+  /// hold that counts now. Said again, it changes nothing.
+  Result<Hold> hold_by_revert(const DeploymentRow& row, const Hold& hold, const std::optional<Rejected>& left, Event event);
+  /// A revert by hand was itself reverted, which `row` and `event` tell: the release that it was to leave runs, so that what `hold_by_revert` said is taken back, where nobody said anything
+  /// else since. The event has that release as `accepted` then. Returns the hold that counts now.
+  Result<Hold> end_undone_revert(const DeploymentRow& row, Event event);
   /// Points `current` at the active slot (or removes it), durably; done again at start where it differs.
   Result<void> swap_current(const std::string& app);
 

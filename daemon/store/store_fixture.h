@@ -63,6 +63,13 @@ class StoreTest : public testing::Test {
     return row;
   }
 
+  /// The deployment ends in that state.
+  void end(DeploymentRow& row, const std::string& state) {
+    row.state = state;
+    row.ended_at = "2026-11-24T09:00:00.000000Z";
+    EXPECT_TRUE(store->update_deployment(row, {}));
+  }
+
   std::string current(const std::string& app) const {
     std::error_code missing;
     return fs::read_symlink(paths.current(app), missing).string();

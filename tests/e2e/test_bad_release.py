@@ -149,6 +149,40 @@ class BadRelease(BerthCase):
         self.deploy(node, "v3")
         self.assertServes("v3")
 
+    def test_a_revert_by_hand_that_is_itself_reverted_leaves_what_runs_neither_rejected_nor_held(self):
+        node = self.prepare("recreate")
+        command = self.folder / "secret"
+        command.write_text("#!/bin/sh\necho hidden\n")
+        command.chmod(0o755)
+        node.stop()
+        node.configure(node.config.read_text() + f'[secrets]\ncommands = ["{command}"]\n')
+        node.start()
+        more = "[env.TOKEN]\nsecret = true\nrequired = true\n"
+        self.repo.publish(sample_apps.testapp(self.folder / "site", strategy="recreate", more=more, note="3", bake="200ms"), secrets={"TOKEN": f"command:{command}"})
+        self.repo.configure()
+        self.publish(note="4")
+        for release in ("v3", "v4"):
+            self.deploy(node, release)
+        command.write_text("#!/bin/sh\necho no more secrets >&2\nexit 1\n")
+        done = node.berth("revert", "web", "--reason", "slow", expect=5)
+        self.assertSays(done, "web@v3 reverted", "no more secrets", "web runs v4 again")
+        self.assertOneWholeRelease(node, "v4")
+        app = node.app()
+        self.assertEqual((app["held"], app["held_by"], app["rejected"], app["previous"]), ("", "", [], "v3"))
+        for word in ("held", "rejected"):
+            self.assertNotIn(word, node.berth("status", "web").text)
+        self.assertEqual([one["kind"] for one in node.events() if one["kind"].startswith("operator.")][-2:], ["operator.hold", "operator.resume"])
+        (told,) = [one["data"] for one in node.events() if "accepted" in one["data"]]
+        self.assertEqual((told["state"], told["release"], told["accepted"]), ("reverted", "v3", "v4"))
+        node.kill()
+        node.start()
+        self.assertEqual((node.app()["held"], node.app()["rejected"]), ("", []))
+
+        command.write_text("#!/bin/sh\necho hidden\n")
+        node.berth("revert", "web")
+        self.assertServes("v3")
+        self.assertEqual(([one["release"] for one in node.app()["rejected"]], node.app()["held"]), (["v4"], "v4 was reverted by hand"))
+
     def test_a_first_release_that_does_not_work_fails_and_is_stopped(self):
         self.strategy, self.routing = "blue-green", "port"
         self.publish(*NEVER_READY, ready_timeout=TOO_LONG)

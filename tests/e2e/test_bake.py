@@ -251,6 +251,16 @@ class Bake(BerthCase):
         self.assertEqual((self.node.active(), self.node.app()["previous"]), ("v3", "v1"))
         self.deploy_v4_and_remove()
 
+    def test_a_release_that_was_superseded_in_its_bake_is_gone_back_to_only_where_none_was_found_good(self):
+        self.deploy_v2_to_bake()
+        self.publish(more="", duration="200ms", note="3")
+        self.deploy(self.node, "v3")
+        wait_until(lambda: self.state_of("v2") == "superseded", "v2 is superseded")
+        self.node.berth("revert", "web")
+        self.assertEqual((self.node.active(), self.node.app()["previous"]), ("v1", ""), "v2 came after v1")
+        self.assertNotIn("before it", self.node.berth("status", "web").text)
+        self.assertSays(self.node.berth("revert", "web", "--plan", expect=3), "web@v3 is rejected here")
+
     def deploy_v4_and_remove(self):
         self.publish(more="", duration="1h", note="4")
         self.deploy(self.node, "v4", "web", 0, "--until", "switched")

@@ -47,6 +47,25 @@ class DataSnapshot(DataCase):
         self.assertSays(done, "its pre-start hook exited with 1", "half done", "web runs v1 again")
         self.assertBackAtV1(f"data.{self.newest()['id']}")
 
+    def test_what_its_hook_reverted_never_was_active_so_that_no_revert_goes_there_and_no_hold_keeps_it_off(self):
+        self.start_with_v1()
+        self.publish({"pre-start": "exit 1"})
+        self.deploy(self.node, "v2", expect=5)
+        self.assertEqual((self.node.app()["previous"], self.node.app()["rejected"]), ("", []))
+        for arguments in ((), ("--plan",)):
+            self.assertSays(self.node.berth("revert", "web", *arguments, expect=3), "web has no release before v1 to go back to")
+        self.assertServes("v1")
+        self.assertSays(self.node.berth("revert", "web", "--to", "v2", "--plan"), "v2 was never found good here: its deployment 2 is reverted", "its pre-start hook exited with 1")
+
+        self.publish(note="3")
+        self.deploy(self.node, "v3")
+        self.node.berth("revert", "web")
+        self.assertServes("v1")
+        self.assertSays(self.node.berth("revert", "web", expect=3), "web@v3 is rejected here", "no other release that was active before is on this node")
+        self.assertSays(self.node.berth("status", "web"), "held: v3 was reverted by hand")
+        # It is a newer release for the hold, too, and is tried.
+        self.assertSays(self.deploy(self.node, "v2", expect=5), "its pre-start hook exited with 1")
+
     def test_redis_loses_what_the_reverted_release_wrote_and_keep_data_keeps_it(self):
         self.repo.configure(files=sample_apps.redis_files())
         for note in ("1", "2"):

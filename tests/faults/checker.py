@@ -164,6 +164,8 @@ def told_troubles(state, app):
             told.add(data["release"])
         elif kind == "deployment.state" and data["state"] == "active":
             told.discard(data["release"])
+        elif kind == "deployment.state" and data.get("accepted"):
+            told.discard(data["accepted"])
         elif kind == "operator.mark":
             (told.add if data["as"] == "bad" else told.discard)(data["release"])
         elif kind == "operator.hold":

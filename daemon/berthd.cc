@@ -74,6 +74,7 @@ Result<std::unique_ptr<Berthd>> Berthd::make(fs::path config_file, config::Confi
   if (!host::is_in_memory(config.run))
     spdlog::warn("{} ([paths] run) is on a disk: releases with secrets are refused", config.run.string());
   if (const std::string complaint = host::complaint_of(host::worker_user()); !complaint.empty()) spdlog::warn("{}", complaint);
+  if (const std::string trouble = trouble_of_root(config); !trouble.empty()) spdlog::warn("{}", trouble);
   std::unique_ptr<Berthd> berthd(new Berthd(std::move(config_file), std::move(config), how, std::move(store)));
   BERTH_CHECK(berthd->listen());
   return berthd;

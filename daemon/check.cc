@@ -1,24 +1,28 @@
 #include "daemon/check.h"
 
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
 #include "core/io/tls_credentials.h"
+#include "core/trust/root_file.h"
 #include "daemon/api/caller.h"
 #include "daemon/listener.h"
 #include "daemon/metrics_token.h"
 #include "daemon/secrets/reference.h"
 #include "daemon/ship/kinds.h"
 #include "daemon/ship/webhook/courier.h"
+#include "daemon/store/store.h"
 
 namespace berth {
 namespace {
 
 using Clock = std::chrono::system_clock;
 
-constexpr std::string_view kInFile = "file:";
+constexpr std::string_view kInFile = "file:", kFileUrl = "file://";
 
 bool is_in_file(const std::string& reference) { return reference.starts_with(kInFile); }
 bool is_address(const std::string& text) { return text.starts_with("http://") || text.starts_with("https://"); }
@@ -58,6 +62,23 @@ Result<void> check_in_file(const char* key, const std::string& reference) {
 Result<void> check_repository_secrets(const config::Repository& repository) {
   BERTH_CHECK(check_in_file("[repository] token", repository.token));
   return check_in_file("[repository] password", repository.password);
+}
+
+Result<void> check_root(const config::Repository& repository) {
+  if (repository.root.empty()) return {};
+  if (const auto right = trust::check_root_file(repository.root); !right) return pass(right.error(), "[repository] root");
+  return {};
+}
+
+/// A repository of this machine that is not there: it may be mounted later.
+void check_repository_folder(const config::Repository& repository, std::vector<std::string>& warnings) {
+  if (!repository.url.starts_with(kFileUrl)) return;
+  const std::filesystem::path folder = repository.url.substr(kFileUrl.size());
+  std::error_code failure;
+  if (std::filesystem::is_directory(folder / "metadata", failure) || failure == std::errc::permission_denied) return;
+  const bool is_there = std::filesystem::is_directory(folder, failure);
+  warnings.push_back(is_there ? fmt::format("[repository] url: {} has no folder metadata, so there is no repository in it: make one there ('berth repo init'), or name another folder", folder.string())
+                              : fmt::format("[repository] url: there is no folder {}, and no release is taken until there is: mount it, make a repository there ('berth repo init'), or name another one", folder.string()));
 }
 
 /// Whether a token that lies in a file is one. What else it may be, berthd alone is given.
@@ -111,6 +132,8 @@ Result<void> check_all(const config::Config& config, std::vector<std::string>& w
   BERTH_CHECK(check_tls("[metrics]", config.metrics_tls, warnings));
   BERTH_CHECK(check_metrics_token(config.metrics_token));
   BERTH_CHECK(check_repository_secrets(config.repository));
+  BERTH_CHECK(check_root(config.repository));
+  check_repository_folder(config.repository, warnings);
   for (const config::Webhook& webhook : config.webhooks) BERTH_CHECK(check_webhook(webhook));
   return check_sinks(config);
 }
@@ -121,6 +144,13 @@ Result<void> check_changed_secrets(const config::Config& running, const config::
   const config::Repository &before = running.repository, &now = said.repository;
   if (before.token != now.token || before.password != now.password) BERTH_CHECK(check_repository_secrets(now));
   return running.metrics_token == said.metrics_token ? Result<void>() : check_metrics_token(said.metrics_token);
+}
+
+std::string trouble_of_root(const config::Config& config) {
+  std::error_code failure;
+  if (config.repository.root.empty() || std::filesystem::exists(store::Paths{.state = config.state, .logs = {}, .run = {}}.trust() / "root.json", failure)) return {};
+  const auto right = trust::check_root_file(config.repository.root);
+  return right ? std::string() : fmt::format("[repository] root: {}; no release is taken from the repository", config::unusable(right.error()));
 }
 
 Result<std::vector<std::string>> check_config(const config::Config& config) {

@@ -13,6 +13,10 @@ namespace berth {
 /// value is what may be meant so and is worth a word, a line each.
 Result<std::vector<std::string>> check_config(const config::Config& config);
 
+/// Why the node's root of trust cannot be pinned, which the first look at the repository would: its file is not there, or is none. Empty where it can, or where one is
+/// pinned already, so that the file is not asked any more.
+std::string trouble_of_root(const config::Config& config);
+
 /// What a reload would take over only at the next start and would fail then: a token or a password in a file that is not there, or is none, of those that are others than
 /// before. Fails with `Errc::usage`.
 Result<void> check_changed_secrets(const config::Config& running, const config::Config& said);

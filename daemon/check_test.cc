@@ -1,16 +1,23 @@
 #include "daemon/check.h"
 
+#include <chrono>
+#include <filesystem>
+
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/files/files.h"
 #include "core/io/tls_authority.h"
+#include "core/trust/repository.h"
 #include "daemon/ship/kinds.h"
 
 namespace berth {
 namespace {
 
+namespace fs = std::filesystem;
+
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -38,6 +45,14 @@ class CheckTest : public testing::Test {
   }
 
   static std::string webhook(const std::string& more) { return "[[webhook]]\nname = \"chat\"\n" + more; }
+
+  /// A repository, as `berth repo init` makes it.
+  fs::path repository() {
+    const fs::path repo = folder.path() / "repo";
+    const auto made = trust::init_repository(repo, folder.path() / "keys", std::chrono::system_clock::now());
+    EXPECT_TRUE(made) << made.error().message;
+    return repo;
+  }
 
   files::TemporaryDirectory folder;
 };
@@ -86,8 +101,45 @@ TEST_F(CheckTest, OfASinkSaysWhatItWouldNeverBeAbleToDo) {
   EXPECT_THAT(file(put("plain", "x") + "/out/all.jsonl"), HasSubstr("plain is no folder, and the file would be below it"));
 }
 
+TEST_F(CheckTest, OfTheRepositorySaysWhatIsNoRootOfTrust) {
+  const auto repo = repository();
+  const auto root = [&](const fs::path& file) { return wrong(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}\"\n", file.string())); };
+  EXPECT_EQ(root(repo / "metadata/root.json"), "");
+  EXPECT_EQ(root(repo / "metadata/1.root.json"), "");
+  const std::string advice = "): it should be the repository's own metadata/root.json, by a way that you trust";
+  EXPECT_THAT(root(put("berthd.out", "3 starts\n")), AllOf(testing::StartsWith("[repository] root: " + (folder.path() / "berthd.out").string() + " is no root of trust (JSON, byte "), HasSubstr(advice)));
+  EXPECT_THAT(root(repo / "metadata/timestamp.json"), AllOf(HasSubstr("timestamp.json is no root of trust (is of type 'timestamp', not 'root'"), HasSubstr(advice)));
+  auto text = files::read(repo / "metadata/root.json", 1u << 20).value_or("");
+  const auto version = text.find("\"version\": 1");
+  text.replace(version == std::string::npos ? text.find("\"version\":1") + 10 : version + 11, 1, "9");
+  EXPECT_THAT(root(put("changed.json", text)), AllOf(HasSubstr("changed.json is no root of trust ("), HasSubstr("the signature by key"), HasSubstr(advice)));
+}
+
+TEST_F(CheckTest, OfARepositoryOfThisMachineThatIsNotThereWarns) {
+  const auto repo = repository();
+  const auto warnings = [&](const fs::path& place) {
+    return check(fmt::format("[repository]\nurl = \"file://{}\"\nroot = \"{}/metadata/root.json\"\n", place.string(), repo.string())).value_or(std::vector<std::string>{"it failed"});
+  };
+  EXPECT_THAT(warnings(repo), IsEmpty());
+  EXPECT_THAT(warnings(folder.path() / "gone"), ElementsAre(HasSubstr(fmt::format("[repository] url: there is no folder {}/gone, and no release is taken until there is", folder.path().string()))));
+  EXPECT_THAT(warnings(folder.path()), ElementsAre(HasSubstr(folder.path().string() + " has no folder metadata")));
+}
+
+TEST_F(CheckTest, TheRootMattersAtAStartUntilOneIsPinned) {
+  const auto repo = repository();
+  config::Config config{.state = folder.path() / "state", .repository = {.url = "https://r.example", .root = repo / "metadata/root.json"}};
+  EXPECT_EQ(trouble_of_root(config), "");
+  config.repository.root = repo / "metadata/timestamp.json";
+  EXPECT_THAT(trouble_of_root(config), AllOf(HasSubstr("[repository] root: "), HasSubstr("timestamp.json is no root of trust"), HasSubstr("no release is taken")));
+  config.repository.root = folder.path() / "nope";
+  EXPECT_THAT(trouble_of_root(config), HasSubstr("nope: No such file or directory"));
+  fs::create_directories(folder.path() / "state/tuf");
+  put("state/tuf/root.json", "{}");
+  EXPECT_EQ(trouble_of_root(config), "") << "which is what counts";
+}
+
 TEST_F(CheckTest, OfTheRepositorySaysWhichSecretIsNotThere) {
-  const std::string nope = (folder.path() / "nope").string(), root = put("root.json", "{}");
+  const std::string nope = (folder.path() / "nope").string(), root = (repository() / "metadata/root.json").string();
   const auto repository = [&](const std::string& keys) { return wrong(fmt::format("[repository]\nurl = \"https://r.example\"\nroot = \"{}\"\n{}", root, keys)); };
   EXPECT_EQ(repository(""), "");
   EXPECT_THAT(repository(fmt::format("token = \"file:{}\"\n", nope)), HasSubstr("[repository] token: open " + nope));

@@ -17,10 +17,11 @@ namespace berth::cli::doctor {
 namespace {
 
 
-/// libnftables as it is on nodes, where berthd needs it; the command line alone does not.
+/// libnftables as it is on nodes, where berthd needs it; the command line alone does not. It stays in memory until the program ends: it gives GMP functions of its
+/// own to allocate with, which whatever verifies a signature calls afterwards.
 class Library {
  public:
-  Library() : handle_(::dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL)) {}
+  Library() : handle_(::dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)) {}
   ~Library() {
     if (handle_ != nullptr) ::dlclose(handle_);
   }

@@ -5,6 +5,7 @@
 
 #include "cli/doctor/node_fixture.h"
 #include "core/io/tls_authority.h"
+#include "core/trust/repository.h"
 #include "core/trust/time.h"
 #include "daemon/store/accepted_troubles.h"
 #include "daemon/store/store.h"
@@ -128,9 +129,26 @@ TEST_F(NodeChecks, MetadataOfARepositoryThatWasNeverReadWholeIsTold) {
   EXPECT_EQ(check_trust(subject).front().seen, "the repository's 2 files of metadata: none expired");
 }
 
+TEST_F(NodeChecks, AFileThatIsNoRootOfTrustIsTold) {
+  ASSERT_TRUE(trust::init_repository(folder.path() / "repo", folder.path() / "keys", std::chrono::system_clock::now()));
+  const auto told = [&](const std::string& url, const std::string& root) {
+    configure(fmt::format("[repository]\n{}root = \"{}/{}\"\n", url, folder.path().string(), root));
+    return troubles(check_repository(subject));
+  };
+  const std::string url = "url = \"https://r.example\"\n";
+  EXPECT_THAT(told(url, "repo/metadata/root.json"), IsEmpty());
+  for (const std::string& said : {url, std::string()}) {
+    EXPECT_THAT(told(said, "repo/metadata/timestamp.json"), ElementsAre(AllOf(HasSubstr("error: [repository] root: "), HasSubstr("timestamp.json is no root of trust (is of type 'timestamp'"))));
+    EXPECT_THAT(told(said, "nope"), ElementsAre(AllOf(HasSubstr("error: [repository] root: "), HasSubstr("nope: No such file"))));
+  }
+  metadata("root", 400 * 24h);
+  EXPECT_THAT(told(url, "nope"), ElementsAre(HasSubstr("warning: [repository] root: "))) << "one is pinned";
+}
+
 TEST_F(NodeChecks, ARepositoryThatCannotBeReadIsTold) {
   EXPECT_THAT(troubles(check_repository(subject)), IsEmpty()) << "there is none";
-  put(folder.path() / "root.json", "{}");
+  ASSERT_TRUE(trust::init_repository(folder.path() / "made", folder.path() / "keys", std::chrono::system_clock::now()));
+  fs::copy_file(folder.path() / "made/metadata/root.json", folder.path() / "root.json");
   const std::string repository = fmt::format("[repository]\nurl = \"file://{0}/repo\"\nroot = \"{0}/root.json\"\n", folder.path().string());
   configure(repository);
   EXPECT_THAT(troubles(check_repository(subject)), ElementsAre(AllOf(HasSubstr("warning: it cannot be read: "), HasSubstr("/repo/metadata: No such file")))) << "also while berthd is down";

@@ -4,6 +4,7 @@
 
 #include "cli/doctor/checks.h"
 #include "cli/json_view.h"
+#include "core/trust/root_file.h"
 
 namespace berth::cli::doctor {
 namespace {
@@ -25,6 +26,18 @@ std::string missing_folder(const config::Repository& repository) {
   return fmt::format("{}: {}", metadata.string(), failure ? failure.message() : "it is no folder");
 }
 
+/// The file that is the root of trust. Once one is pinned, it is not asked any more.
+void check_root(const Subject& subject, Findings& findings) {
+  if (!subject.config || subject.config->repository.root.empty()) return;
+  const auto right = trust::check_root_file(subject.config->repository.root);
+  if (right || right.error().code == Errc::permission) return;
+  std::error_code failure;
+  const bool is_pinned = fs::exists(subject.paths.trust() / "root.json", failure);
+  findings.push_back({is_pinned ? Level::warning : Level::error, "repository", "[repository] root: " + right.error().message,
+                      is_pinned ? "this node has a root already and goes on with it; one that begins anew takes no release, and berthd --check refuses the configuration" : "no release is taken from the repository",
+                      "copy the repository's metadata/root.json there, by a way that you trust, or name another file; berthd --check says whether it is right"});
+}
+
 /// What is followed and cannot be asked for, or is not on the node yet.
 void check_follows(const json::value& status, bool is_readable, Findings& findings) {
   for (const auto& follow : list_of(status, "follows")) {
@@ -42,8 +55,12 @@ void check_follows(const json::value& status, bool is_readable, Findings& findin
 }  // namespace
 
 Findings check_repository(const Subject& subject) {
-  if (subject.config && subject.config->repository.url.empty()) return {{Level::ok, "repository", "there is none: only release files are taken"}};
   Findings findings;
+  check_root(subject, findings);
+  if (subject.config && subject.config->repository.url.empty()) {
+    if (findings.empty()) findings.push_back({Level::ok, "repository", "there is none: only release files are taken"});
+    return findings;
+  }
   const bool is_followed = subject.config && !subject.config->follow.empty();
   std::string trouble = trouble_of(subject);
   if (trouble.empty() && subject.config) trouble = missing_folder(subject.config->repository);

@@ -48,9 +48,9 @@ struct Rendering {
 };
 
 Result<void> Rendering::file(const fs::path& source, fs::path target) const {
-  const bool is_template = source.filename().native().ends_with(kTemplate) && source.filename() != kTemplate;
-  BERTH_TRY(std::string content, files::read(source, is_template ? kMostTemplate : kMostFile));
-  if (is_template) {
+  const bool rendered_here = is_template(source.filename().native());
+  BERTH_TRY(std::string content, files::read(source, rendered_here ? kMostTemplate : kMostFile));
+  if (rendered_here) {
     auto rendered = spec::expand(content, values);
     if (!rendered) return pass(std::move(rendered.error()), "config/" + source.lexically_relative(from).string());
     content = std::move(*rendered);
@@ -103,6 +103,45 @@ Values template_values(const NodeFacts& node, const std::map<std::string, std::s
   values["node.name"] = node.name;
   for (const auto& [name, value] : node.labels) values["node.labels." + name] = value;
   return values;
+}
+
+Values rendering_values(const NodeFacts& node, const bundle::Manifest& manifest, const std::map<std::string, std::string>& environment,
+                        const std::map<std::string, std::string>& secrets) {
+  Values known;
+  known.insert(environment.begin(), environment.end());
+  for (const auto& [name, process] : manifest.spec.processes) known = with_idle_ports(known, process);
+  return template_values(node, known, secrets);
+}
+
+bool is_template(std::string_view name) { return name.ends_with(kTemplate) && name != kTemplate; }
+
+Result<Templates> read_templates(const fs::path& from) {
+  Templates templates;
+  std::error_code failed;
+  fs::recursive_directory_iterator entry(from, failed);
+  for (; !failed && entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
+    const auto type = entry->symlink_status(failed).type();
+    if (failed) break;
+    if (type != fs::file_type::regular || !is_template(entry->path().filename().native())) continue;
+    BERTH_TRY(std::string content, files::read(entry->path(), kMostTemplate));
+    templates.emplace(entry->path().lexically_relative(from).string(), std::move(content));
+  }
+  if (failed && failed.value() != ENOENT) return fail_errno("list " + from.string(), failed.value());
+  return templates;
+}
+
+Result<void> check_templates(const NodeFacts& node, const bundle::Manifest& manifest, const Templates& templates, const std::map<std::string, std::string>& secrets) {
+  if (templates.empty()) return {};
+  for (const auto& [process, rules] : manifest.spec.processes) {
+    const InstanceId id{.app = manifest.app, .process = process, .number = 1, .release = manifest.release};
+    const Values values = rendering_values(node, manifest, environment_of(node, manifest, id, 0, secrets), secrets);
+    for (const auto& [path, content] : templates) {
+      auto rendered = spec::expand(content, values);
+      if (!rendered) return pass(std::move(rendered.error()), fmt::format("{}@{}: config/{}", manifest.app, manifest.release, path));
+      crypto::wipe(*rendered);
+    }
+  }
+  return {};
 }
 
 Result<void> render_config(const fs::path& from, const fs::path& to, RunAs who, const std::map<std::string, std::string>& values) {

@@ -166,6 +166,8 @@ class Engine {
   awaitable<Result<void>> plan_source(AppPtr app, RunPtr run, PlanPtr plan);
   awaitable<Result<void>> plan_fetch(AppPtr app, RunPtr run, PlanPtr plan, fetch::Resolved resolved);
   awaitable<Result<void>> check_means(AppPtr app, RunPtr run);
+  Result<void> look_at_templates(Run& run, DeploymentPlan& plan, const fetch::Resolved& resolved, const bundle::LayerIndex& config, const fetch::StageOptions& options,
+                                 const std::filesystem::path& disk);
   awaitable<Result<void>> plan_data(AppPtr app, RunPtr run, PlanPtr plan);
   awaitable<Result<void>> plan_way(AppPtr app, RunPtr run, PlanPtr plan);
 

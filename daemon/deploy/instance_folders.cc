@@ -144,11 +144,8 @@ Result<void> prepare_folders(const NodeFacts& node, const bundle::Manifest& mani
   BERTH_CHECK(make_writable(folders.tmp, who));
   BERTH_CHECK(give_data(node.paths.data(id.app), manifest, who));
 
-  // A template is rendered for each process and hook, also for those that have no port.
-  Values known = environment;
-  for (const auto& [name, process] : manifest.spec.processes) known = with_idle_ports(known, process);
   const auto render = [&](const fs::path& fresh) {
-    return render_config(node.config_of(id.app, manifest.release), fresh, who, template_values(node, known, secrets));
+    return render_config(node.config_of(id.app, manifest.release), fresh, who, rendering_values(node, manifest, environment, secrets));
   };
   const auto write = [&](const fs::path& fresh) { return write_secrets(fresh, who, secrets); };
   auto replaced = replace_folder(folders.config, render);

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include "daemon/deploy/config_files.h"
 #include "daemon/deploy/plan_fixture.h"
 
 namespace berth::deploy {
@@ -69,6 +70,28 @@ TEST_F(InstanceFoldersTest, AnUnknownNameIsToldWithItsFileAndNothingHalfDoneStay
   EXPECT_THAT(refused.message, AllOf(HasSubstr("web@v1"), HasSubstr("config/sub/b.conf.tmpl"), HasSubstr("PROT"), Not(HasSubstr("hunter2"))));
   EXPECT_EQ(content(config() / "a.conf"), "hunter2") << "what was there stays";
   EXPECT_FALSE(fs::exists(config().parent_path() / "config.new"));
+}
+
+TEST_F(InstanceFoldersTest, WhatTemplatesNameOfTheNodeIsKnownBeforeAnyIsRendered) {
+  manifest.variables = {{"GREETING", "hello"}};
+  manifest.spec.processes["worker"].command = {"bin/server"};
+  put("config/a.conf.tmpl", "${PORT} ${node.name} ${node.labels.rack} ${secret:PASSWORD} ${GREETING} ${BERTH_RUN_DIR}");
+  put("config/verbatim", "${node.labels.none}");
+  put("config/sub/b.conf.tmpl", "fine");
+  fs::create_symlink("../verbatim", slot() / "config/sub/link.tmpl");
+  const std::map<std::string, std::string> given = {{"PASSWORD", "hunter2"}};
+  const auto templates = read_templates(slot() / "config");
+  ASSERT_TRUE(templates) << templates.error().message;
+  EXPECT_THAT(*templates, testing::ElementsAre(testing::Key("a.conf.tmpl"), testing::Key("sub/b.conf.tmpl")));
+  const auto right = check_templates(node, manifest, *templates, given);
+  EXPECT_TRUE(right) << right.error().message;
+
+  for (const std::string name : {"node.labels.zone", "secret:TOKEN", "OTHER"}) {
+    const auto refused = error_of(check_templates(node, manifest, {{"sub/b.conf.tmpl", "${" + name + "}"}}, given));
+    EXPECT_EQ(refused.code, Errc::usage);
+    EXPECT_THAT(refused.message, testing::StartsWith("web@v1: config/sub/b.conf.tmpl: nothing is known as '${" + name + "}'"));
+  }
+  EXPECT_TRUE(read_templates(slot() / "none")->empty());
 }
 
 TEST_F(InstanceFoldersTest, AFileThatIsThereTwiceIsRefused) {

@@ -8,6 +8,7 @@
 
 #include "core/spec/start_order.h"
 #include "daemon/deploy/app_facts.h"
+#include "daemon/deploy/config_files.h"
 #include "daemon/deploy/data_steps.h"
 #include "daemon/deploy/instance_plan.h"
 #include "daemon/deploy/own_limits.h"
@@ -209,7 +210,8 @@ awaitable<Result<void>> Members::check_plans(AppPtr app, ManifestPtr manifest) {
       if (const auto possible = check_limits(own, rules.limits); !possible) return pass(possible.error(), fmt::format("{}@{}: process {}", name, manifest->release, process));
       BERTH_CHECK(plan_instance(*node, *manifest, id, who, environment_of(*node, *manifest, id, kAnyPort, secrets)));
     }
-    return {};
+    BERTH_TRY(const auto templates, read_templates(node->config_of(name, manifest->release)));
+    return check_templates(*node, *manifest, templates, secrets);
   };
   auto checked = co_await node_.pool.run(check);
   co_return checked;

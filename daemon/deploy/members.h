@@ -25,7 +25,7 @@ class Members {
   bool runs(const App& app, const std::string& release) const;
   /// Whether an instance of the release was ever executed here, of those that are known.
   bool ever_ran(const App& app, const std::string& release) const;
-  /// Whether each process could be planned: its secrets are there, and so are its programs. Nothing is started for that, so a release that fails here is not
+  /// Whether each process could be planned: its secrets are there, its programs, and what its templates name of the node. Nothing is started for that, so a release that fails here is not
   /// rejected: it may do once the node has what is missing.
   awaitable<Result<void>> check_plans(AppPtr app, ManifestPtr manifest);
 

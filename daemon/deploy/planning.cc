@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/core.h>
 
 #include "core/files/files.h"
 #include "daemon/data/snapshot.h"
+#include "daemon/deploy/config_files.h"
 #include "daemon/deploy/engine.h"
 #include "daemon/deploy/instance_plan.h"
 
@@ -198,6 +200,28 @@ awaitable<Result<void>> Engine::plan_source(AppPtr app, RunPtr run, PlanPtr plan
   co_return done;
 }
 
+/// Its templates tell what they name of this node, and its slot is not there: its configuration is looked at in a folder that is removed again.
+Result<void> Engine::look_at_templates(Run& run, DeploymentPlan& plan, const fetch::Resolved& resolved, const bundle::LayerIndex& config, const fetch::StageOptions& options,
+                                       const std::filesystem::path& disk) {
+  const auto is_one = [](const bundle::Entry& entry) {
+    return entry.type == bundle::EntryType::file && is_template(std::filesystem::path(entry.path).filename().native());
+  };
+  if (std::ranges::none_of(config.entries, is_one)) return {};
+  if (resolved.manifest.config.tar_size > fetch::kLargestConfigLookedAt) {
+    plan.notes.push_back("its configuration is large: whether this node has what its templates name is looked at when it is deployed, before anything is touched");
+    return {};
+  }
+  std::string name = (disk / "plan-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) return fail_errno("make " + name);
+  const auto looked = [&]() -> Result<void> {
+    BERTH_CHECK(fetch::stage_config(*run.source, resolved, name, options, slots_.stopped()));
+    BERTH_TRY(run.templates, read_templates(std::filesystem::path(name) / "config"));
+    return {};
+  }();
+  const auto removed = files::remove_tree(name);
+  return looked ? removed : looked;
+}
+
 /// What of it would be fetched, the room that it takes, and the difference to what is active.
 awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan, fetch::Resolved resolved) {
   const auto work = [this, run, plan, resolved = std::move(resolved), from = app->row.active]() -> Result<void> {
@@ -221,6 +245,7 @@ awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan,
       plan->disk_needed = staged.needed;
       plan->notes.insert(plan->notes.end(), staged.notes.begin(), staged.notes.end());
       if (staged.refused) done = std::unexpected(*staged.refused);
+      else BERTH_CHECK(look_at_templates(*run, *plan, resolved, staged.config, options, folder));
       trees = {.app = std::move(staged.app.entries), .config = std::move(staged.config.entries)};
     }
     plan->tree = count_files(trees.app);
@@ -243,16 +268,18 @@ awaitable<Result<void>> Engine::plan_fetch(AppPtr app, RunPtr run, PlanPtr plan,
   co_return done;
 }
 
-/// User and secrets, which are on this node or not; and programs, where the slot is there.
+/// User and secrets, and what templates name, which are on this node or not; and programs, where the slot is there.
 awaitable<Result<void>> Engine::check_means(AppPtr app, RunPtr run) {
   if (run->course.on_node && app->row.uid >= 0) {
     auto checked = co_await members_.check_plans(app, run->manifest);
     co_return checked;
   }
-  const auto check = [node = &node_.options.node, manifest = run->manifest, uid = std::max(app->row.uid, 0)]() -> Result<void> {
+  const auto check = [node = &node_.options.node, manifest = run->manifest, run, uid = std::max(app->row.uid, 0)]() -> Result<void> {
     BERTH_CHECK(run_as(*node, *manifest, uid));
-    BERTH_CHECK(resolve_secrets(*node, *manifest, false));
-    return {};
+    BERTH_TRY(const auto secrets, resolve_secrets(*node, *manifest, false));
+    if (!run->course.on_node) return check_templates(*node, *manifest, run->templates, secrets);
+    BERTH_TRY(const auto templates, read_templates(node->config_of(manifest->app, manifest->release)));
+    return check_templates(*node, *manifest, templates, secrets);
   };
   auto checked = co_await node_.pool.run(check);
   co_return checked;

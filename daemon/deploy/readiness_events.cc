@@ -31,7 +31,7 @@ void ReadinessEvents::on_change(const AppPtr& app, const supervise::InstanceChan
     }
     const auto member = std::ranges::find(app->members, id, &Member::id);
     const auto status = node_.supervisor.status(id);
-    if (app->quiet > 0 || change.stopped || member == app->members.end() || member->leaving || !status || status->pid == 0) return;
+    if (app->quiet > 0 || change.stopped || member == app->members.end() || member->leaving || !status || status->pid == 0 || status->phase == supervise::Phase::lost) return;
     unready_.emplace(id, Unready{.since = io::Steady::now()});
     journal::log(spdlog::level::warn, journal::Message::instance_unready, {.app = id.app, .release = id.release, .instance = to_string(id), .reason = change.reason},
                  fmt::format("{} is not ready any more: {}", to_string(id), change.reason));

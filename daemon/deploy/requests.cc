@@ -30,6 +30,12 @@ void become_already(DeploymentStatus& status) {
   status.already = true;
 }
 
+/// What goes back from a deployment that is decided and does not bake yet: neither a cancel nor a revert is taken then. Empty where nothing does.
+std::string way_back(const Run& run) {
+  if (run.is_revert() || run.position.state == State::reverting || run.row.from.empty() || run.row.from == run.row.release) return {};
+  return fmt::format("; 'berth deploy {0}@{1}', which takes its turn at the bake, goes back to {1}", run.row.app, run.row.from);
+}
+
 }  // namespace
 
 Result<void> check_request(const DeployRequest& request, const std::string& environment) {
@@ -85,6 +91,9 @@ Result<void> nothing_under_way(const App& app, const std::string& what) {
   if (!run->cancelled_by.empty() && !run->position.decided)
     return fail(Errc::conflict, fmt::format("{}: deployment {} of {}@{} is being cancelled; wait until 'berth status {}' does not show it any more, before {}", app.name(),
                                             run->row.id, app.name(), run->row.release, app.name(), what));
+  if (run->position.decided)
+    return fail(Errc::conflict, fmt::format("{}: deployment {} of {}@{} is {}, and decided already: wait for it before {}{}", app.name(), run->row.id, app.name(), run->row.release,
+                                            to_string(run->position.state), what, way_back(*run)));
   return fail(Errc::conflict, fmt::format("{}: deployment {} of {}@{} is {}; wait for it, or 'berth cancel {}', before {}", app.name(), run->row.id, app.name(),
                                           run->row.release, to_string(run->position.state), run->row.id, what));
 }
@@ -363,9 +372,13 @@ awaitable<Result<DeploymentStatus>> Engine::cancel(std::int64_t id, Asked asked)
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already, and {} is {}: 'berth start {}' goes on with its bake{}", id, run->row.app, run->row.release,
                                                run->row.app, store::stopped_text(app->row), run->row.app, or_back(*app, *run)));
   }
-  if (run->position.decided) {
+  if (run->position.decided && run->position.state == State::baking) {
     co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already; 'berth revert {}' goes back", id, run->row.app, run->row.release,
                                                run->row.app));
+  }
+  if (run->position.decided) {
+    co_return fail(Errc::conflict, fmt::format("deployment {} of {}@{} is decided already, and is {}: wait for it{}", id, run->row.app, run->row.release,
+                                               to_string(run->position.state), way_back(*run)));
   }
   if (run->cancelled_by.empty()) run->cancelled_by = asked.by + (asked.why.empty() ? "" : ": " + asked.why);
   run->stop.request_stop();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,6 +46,7 @@ struct Run {
   int interruptions = 0;           ///< how often berthd died in it before its decision
   ManifestPtr manifest;            ///< once known
   fetch::Progress progress;
+  std::map<std::string, std::string> templates;  ///< of a plan: those of a release whose slot is not there, or not whole
   std::string drift;               ///< of its slot, which is to be repaired: what is wrong with it; empty: nothing
   std::shared_ptr<fetch::Repository> source;  ///< where it comes from, once it is being fetched
   bool unpacking = false;          ///< staging is past fetching

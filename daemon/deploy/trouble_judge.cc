@@ -113,10 +113,11 @@ void TroubleJudge::begin(const App& app, Run& run) const {
 void TroubleJudge::on_change(App& app, const supervise::InstanceChange& change) {
   using Kind = supervise::InstanceChange::Kind;
   if (change.exit && app.run && change.id.release == app.run->row.release) app.run->troubles.last_exits[to_string(change.id)] = change.exit->at;
-  if (app.quiet > 0 || change.stopped || change.kind == Kind::started || change.kind == Kind::ready) return;
+  if (app.quiet > 0 || change.stopped || change.kind == Kind::started || change.kind == Kind::ready || change.exit_follows) return;
   const auto status = node_.supervisor.status(change.id);
   if (change.kind == Kind::ended) return judge_end(app, change.id);
-  if (change.kind == Kind::unready && (!status || status->pid == 0)) return;  // it ended, which is told by itself
+  // It ended, or is ended since its keeper is gone, which is told by itself.
+  if (change.kind == Kind::unready && (!status || status->pid == 0 || status->phase == supervise::Phase::lost)) return;
   const Trouble kind = change.exit ? trouble_of(*change.exit) : change.kind == Kind::unready ? Trouble::unready : Trouble::ended;
   const auto member = std::ranges::find(app.members, change.id, &Member::id);
   if (member != app.members.end() && !member->leaving)

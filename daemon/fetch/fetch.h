@@ -183,4 +183,10 @@ struct StagePlan {
 /// slots that would be linked.
 Result<StagePlan> plan_stage(Repository& repository, const Resolved& release, const fs::path& folder, const StageOptions& options, std::stop_token stop);
 
+inline constexpr std::uint64_t kLargestConfigLookedAt = 16u << 20;  ///< bytes of the tar of a configuration, to stage it alone
+
+/// Fetches and unpacks the environment's files alone into the empty folder `folder`: `config/`, as `stage` does with them. The configuration is of
+/// `kLargestConfigLookedAt` at most. Blocking. On failure `folder` is left for the caller to remove.
+Result<void> stage_config(Repository& repository, const Resolved& release, const fs::path& folder, const StageOptions& options, std::stop_token stop);
+
 }  // namespace berth::fetch

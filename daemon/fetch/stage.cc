@@ -86,7 +86,27 @@ class Staging {
     return plan;
   }
 
+  /// Of the configuration alone. Nothing of it is kept: neither links to slots nor what came of its blob are of use to anybody.
+  Result<void> run_config() {
+    if (::chmod(folder_.c_str(), 0700) != 0) return fail_errno("chmod " + folder_.string());
+    Part& part = parts_[1];
+    return named(part, stage_alone(part));
+  }
+
  private:
+  Result<void> stage_alone(Part& part) {
+    BERTH_TRY(const std::string text, index_of(part));
+    BERTH_TRY(part.index, bundle::parse_index(text, part.ref));
+    BERTH_CHECK(check_space(folder_, part.space(), options_.reserve_bytes));
+    if (part.needs_blob()) {
+      BERTH_TRY(const std::string layer, repository_.small_blob(part.ref.blob, kLargestConfigLookedAt, stop_));
+      part.blob = folder_ / (part.folder + ".tar.zst");
+      BERTH_TRY(const Fd file, files::open(part.blob, O_WRONLY | O_CREAT | O_EXCL, 0444));
+      BERTH_CHECK(files::write_all(file.get(), layer, part.blob.string()));
+    }
+    return unpack(part);
+  }
+
   /// The way of the app's layer. A release file holds no patches.
   void choose() {
     if (!repository_.options().offline) parts_[0].patch = choose_patch(release_.build, options_.sealed_slots);
@@ -345,6 +365,13 @@ Result<Staged> stage(Repository& repository, const Resolved& release, const fs::
   auto staged = Staging(repository, release, staging, options, progress, std::move(stop)).run(phase);
   if (staged) return staged;
   return pass(std::move(staged.error()), name_of(release));
+}
+
+Result<void> stage_config(Repository& repository, const Resolved& release, const fs::path& folder, const StageOptions& options, std::stop_token stop) {
+  Progress progress;
+  auto done = Staging(repository, release, folder, options, progress, std::move(stop)).run_config();
+  if (done) return done;
+  return pass(std::move(done.error()), name_of(release));
 }
 
 Result<StagePlan> plan_stage(Repository& repository, const Resolved& release, const fs::path& folder, const StageOptions& options, std::stop_token stop) {

@@ -159,6 +159,36 @@ BERTH_CO_TEST(SupervisorKeeps, NoAppThatEndedWithItsKeeper) {
   EXPECT_EQ(status(plan).restarts, 1);
 }
 
+BERTH_CO_TEST(SupervisorKeeps, TheEndThatNoKeeperSawAsAnEndOfTheInstance) {
+  const auto plan = shell("exec sleep 1000");
+  CO_ASSERT(co_await supervisor->ensure(plan));
+  const auto before = status(plan);
+  const auto state_of = [](pid_t pid) {
+    const auto found = process_info(pid);
+    return found ? found->state : 'X';
+  };
+  kill_one(before.keeper_pid, SIGSTOP);  // so that it sees nothing of it
+  CO_WAIT(state_of(before.keeper_pid) == 'T');
+  kill_one(before.pid, SIGKILL);
+  CO_WAIT(state_of(before.pid) == 'Z');
+  kill_one(before.keeper_pid, SIGKILL);
+  CO_WAIT(count(Kind::started) == 2);
+  EXPECT_EQ(count(Kind::gone), 1);
+  EXPECT_EQ(count(Kind::exited), 1);
+  for (const auto& change : changes) {
+    if (change.kind == Kind::gone) { EXPECT_TRUE(change.exit_follows); }
+    if (change.kind != Kind::exited) continue;
+    CO_ASSERT(change.exit);
+    EXPECT_EQ(change.exit->kind, "unknown");
+    EXPECT_FALSE(change.stopped);
+  }
+  EXPECT_EQ(status(plan).exits_by_reason, (std::map<std::string, std::int64_t>{{"unknown", 1}}));
+  CO_ASSERT(status(plan).last_exit);
+  EXPECT_EQ(status(plan).last_exit->reason, "ended, how is not known: its keeper had been killed before");
+  EXPECT_NE(status(plan).last_exit->at, "");
+  EXPECT_EQ(status(plan).restarts, 1);
+}
+
 BERTH_CO_TEST(SupervisorKeeps, NoAppByChoiceButItsLastWords) {
   options.keep_orphans = false;
   begin();

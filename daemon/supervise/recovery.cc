@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 
@@ -85,7 +87,8 @@ void Runtime::catch_up(InstancePtr instance, const keeper::State& before) {
 /// where that fails, it is ended, so that there are never two, and started again under a new one.
 awaitable<void> Runtime::recover(InstancePtr instance, bool orderly, bool kept) {
   if (!kept && listener)
-    listener({.kind = InstanceChange::Kind::gone, .id = instance->id, .reason = orderly ? "its keeper was stopped from outside" : "its keeper died", .exit = {}, .stopped = orderly});
+    listener({.kind = InstanceChange::Kind::gone, .id = instance->id, .reason = orderly ? "its keeper was stopped from outside" : "its keeper died", .exit = {},
+              .exit_follows = !orderly && instance->last.app_pid != 0, .stopped = orderly});
   io::milliseconds pause = orderly ? io::milliseconds(kAfterOrderly) : io::milliseconds(0);
   for (;;) {
     if (pause > 0ms) co_await instance->changed.wait(pause);
@@ -104,7 +107,9 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly, bool kept) 
       }
       if (closed_) co_return release(*instance);
       lose(*instance);
-      tell(InstanceChange::Kind::gone, *instance, fmt::format("its keeper died, and no other can keep it: {}", taken.error().message));
+      if (listener)
+        listener({.kind = InstanceChange::Kind::gone, .id = instance->id, .reason = fmt::format("its keeper died, and no other can keep it: {}", taken.error().message), .exit = {},
+                  .exit_follows = instance->last.app_pid != 0});
       co_await end_keeper(instance);
     }
     instance->phase = Phase::lost;
@@ -112,7 +117,7 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly, bool kept) 
     const Orphan orphan = instance->orphan();
     const std::string name = instance->name();
     if (!orderly) cleared = co_await clear_orphan(orphan, instance->socket_path, name);
-    if (!orderly && instance->last.app_pid != 0) instance->last.exits_unknown++;  // once, however often a new keeper is tried
+    if (!orderly && instance->last.app_pid != 0) end_unseen(*instance);  // once, however often a new keeper is tried
     instance->last.app_pid = 0;
     auto started = Result<void>(fail(Errc::timeout, "processes of the app do not end"));
     if (cleared) started = co_await start_keeper(instance);
@@ -122,6 +127,20 @@ awaitable<void> Runtime::recover(InstancePtr instance, bool orderly, bool kept) 
     if (!again) co_return;
     pause = std::min(std::max(pause * 2, io::milliseconds(100)), io::milliseconds(kLongestPause));
   }
+}
+
+/// Its process ended, and its keeper, who would have seen how, had been killed: an end like others, of which that is not known.
+void Runtime::end_unseen(Instance& instance) {
+  keeper::State& last = instance.last;
+  const auto now = std::chrono::duration_cast<io::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  last.exits_unknown++;
+  last.last_exit = {};
+  last.last_exit.cause = keeper::Cause::unknown;
+  last.last_exit.at_ms = now;
+  if (last.started_ms != 0) last.last_exit.ran_ms = std::max<std::int64_t>(now - last.started_ms, 0);
+  last.app_pid = 0;
+  const auto exit = describe_exit(last.last_exit, instance.program(), instance.root());
+  tell(InstanceChange::Kind::exited, instance, exit.reason, exit);
 }
 
 /// A new keeper for a process that goes on, and that is still the one that was known.

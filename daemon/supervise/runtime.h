@@ -70,6 +70,7 @@ class Runtime : public std::enable_shared_from_this<Runtime> {
   awaitable<bool> reattach(InstancePtr instance);
   void catch_up(InstancePtr instance, const keeper::State& before);
   awaitable<void> recover(InstancePtr instance, bool orderly, bool kept);
+  void end_unseen(Instance& instance);
   awaitable<Result<void>> keep_app(InstancePtr instance);
   awaitable<void> renew_keeper(InstancePtr instance);
   awaitable<bool> clear_orphan(Orphan orphan, std::string socket_path, std::string name);

@@ -127,6 +127,7 @@ struct InstanceChange {
   InstanceId id;
   std::string reason;
   std::optional<Exit> exit;
+  bool exit_follows = false;  ///< of `gone`: its process ends, or has, and is told as `exited` as soon as nothing of it is left
   bool stopped = false;  ///< its keeper was told to stop it, by berthd or by somebody else such as a machine that goes down: no fault of the app's
 };
 

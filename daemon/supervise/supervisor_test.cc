@@ -205,6 +205,7 @@ BERTH_CO_TEST(SupervisorRuns, TheAppOnceWhenItsKeeperIsKilled) {
   EXPECT_NE(status(plan).keeper_pid, before.keeper_pid);
   EXPECT_TRUE(lives(status(plan).pid));
   EXPECT_EQ(count(Kind::gone), 1);
+  EXPECT_EQ(count(Kind::exited), 1) << "it was ended";
   CO_WAIT(ready(plan));
 }
 

@@ -64,6 +64,26 @@ class BeforeBake(HookCase):
         self.assertReverted("web/web.1 exited with 0", WHEN)
         self.assertEqual(self.pid_of("v1"), self.first, "v1 was not even stopped")
 
+    def test_what_is_refused_in_between_says_what_works(self):
+        """A revert and a cancel both come at the wrong time: neither sends whoever asks to the other."""
+        self.deploy_first({"pre-stop": WAITS})
+        self.publish({}, note="2")
+        self.begin()
+        number = self.newest()["id"]
+        works = "'berth deploy web@v1', which takes its turn at the bake, goes back to v1"
+        for command, what in ((("revert", "web"), "reverting"), (("revert", "web", "--plan"), "reverting"), (("stop", "web/web.1"), "stopping it")):
+            refused = self.node.berth(*command, expect=8)
+            self.assertSays(refused, f"web: deployment {number} of web@v2 is switching, and decided already: wait for it before {what}; {works}")
+            self.assertNotIn("berth cancel", refused.text)
+        refused = self.node.berth("cancel", str(number), expect=8)
+        self.assertSays(refused, f"deployment {number} of web@v2 is decided already, and is switching: wait for it; {works}")
+        self.assertNotIn("berth revert", refused.text)
+        self.node.berth("deploy", "web@v1", "--no-wait")
+        self.go_on()
+        wait_until(lambda: self.newest()["ended_at"], "v1 had its turn", 40)
+        self.node.wait_app(health="healthy", active="v1")
+        self.assertServes("v1")
+
     def test_an_end_for_good_while_the_old_release_is_asked_to_stop_reverts(self):
         self.ends_while_the_old_one_is_asked_to_stop("never")
 

@@ -77,6 +77,25 @@ class Daemon(BerthCase):
         self.assertIn(f"{self.node.config}:{lines.index('[labls]') + 1}:2: unknown table 'labls' (did you mean 'labels'?)", done.stderr)
         self.assertEqual(self.run_berthd("--check", "--config", self.folder / "missing.toml").returncode, 2)
 
+    def test_its_check_judges_the_root_of_trust_and_a_start_warns_of_it(self):
+        right = self.node.config.read_text()
+        (self.folder / "notes").write_text("not a root\n")
+        for wrong, why in ((self.repo.folder / "metadata/timestamp.json", "is of type 'timestamp', not 'root'"), (self.folder / "notes", "JSON, byte ")):
+            self.node.configure(right.replace(str(self.repo.root), str(wrong)))
+            done = self.run_berthd("--check", "--config", self.node.config)
+            self.assertEqual(done.returncode, 2, done)
+            self.assertIn(f"[repository] root: {wrong} is no root of trust ({why}", done.stderr)
+            self.assertIn("metadata/root.json", done.stderr)
+        self.node.start()
+        self.assertIn(f"[repository] root: {wrong} is no root of trust", self.node.log_file.read_text())
+        doctor = self.node.berth("doctor", expect=None)
+        self.assertIn(f"{wrong} is no root of trust", doctor.text)
+        self.node.stop()
+        self.node.configure(right.replace(self.repo.url, f"file://{self.folder}/gone"))
+        done = self.run_berthd("--check", "--config", self.node.config)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(f"warning: {self.node.config}: [repository] url: there is no folder {self.folder}/gone", done.stderr)
+
     def test_its_check_refuses_what_a_start_could_not_use_and_warns_of_what_may_be_meant(self):
         usual = self.node.config.read_text()
 

@@ -387,6 +387,37 @@ class Plan(BerthCase):
         self.assertEqual(plan["refusals"][0]["code"], "trust")
         self.deploy(self.node, "v2", "web", 4)
 
+    def test_of_a_template_that_names_a_label_which_the_node_has_not(self):
+        """Told by the plan, whether the release is on the node or not, and refused before anything is touched."""
+        told = "config/x.tmpl: nothing is known as '${node.labels.rack}': this node has no label 'rack'"
+        number = 0
+        for strategy in ("recreate", "blue-green", "rolling"):
+            with self.subTest(strategy=strategy):
+                app = f"a-{strategy}"
+                port = 8080 + number
+                number += 1
+                tree = sample_apps.testapp(self.folder / app, app=app, port=port, strategy=strategy)
+                good, bad = self.repo.publish(tree, files={"settings": "n=1\n"}), self.repo.publish(tree.put("NOTE", "2"), files={"x.tmpl": "rack=${node.labels.rack} ${PORT}\n"})
+                self.deploy(self.node, good, app)
+                with self.refused(self.node, app):
+                    self.assertSays(self.node.berth("deploy", f"{app}@{bad}", "--plan", expect=1), f"it would be refused: {app}@{bad}: {told}")
+                self.assertEqual(list((self.node.state / "staging").iterdir()), [], "what was looked at is removed")
+                before = self.node.app(app)["instances"][0]["pid"]
+                self.assertSays(self.deploy(self.node, bad, app, 1), told)
+                failed = self.node.deployments(app)[0]
+                self.assertEqual((failed["state"], [step["state"] for step in failed["steps"]][-2:]), ("failed", ["preparing", "failed"]))
+                self.assertEqual((self.node.active(app), self.node.app(app)["instances"][0]["pid"]), (good, before), "it goes on")
+                # Its slot is here now.
+                self.assertSays(self.node.berth("deploy", f"{app}@{bad}", "--plan", expect=1), f"it would be refused: {app}@{bad}: {told}")
+                self.assertSays(self.node.berth("revert", app, "--to", bad, "--plan", expect=1), f"it would be refused: {app}@{bad}: {told}")
+                self.assertSays(self.node.berth("revert", app, "--to", bad, expect=1), told)
+                self.assertEqual((self.node.active(app), self.node.app(app)["instances"][0]["pid"]), (good, before))
+        self.node.stop()
+        self.node.configure(self.node.config.read_text() + '[labels]\nrack = "r7"\n')
+        self.node.start()
+        self.node.berth("deploy", f"{app}@{bad}", "--plan")
+        self.deploy(self.node, bad, app)
+
     def test_of_a_disk_that_is_too_small(self):
         full = self.node = self.make_node("full", repository=self.server.url, reserve="900TB", metrics_port=9465).start()
         self.publish(1)

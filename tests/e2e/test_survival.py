@@ -223,6 +223,45 @@ class KeeperDies(BerthCase):
         node.wait_app(health="healthy")
         self.assertEqual(len(processes.of_app("web")), 1)
 
+    def end_both(self, pid):
+        """Kills an app and its keeper, which sees nothing of it."""
+        keeper = processes.parent(pid)
+        for one, number, state in ((keeper, signal.SIGSTOP, "T"), (pid, signal.SIGKILL, "Z")):
+            os.kill(one, number)
+            wait_until(lambda: processes.state(one) == state, f"{one} is {state}")
+        os.kill(keeper, signal.SIGKILL)
+
+    def test_and_its_app_in_a_bake_and_the_release_goes_back(self):
+        node = self.make_node().start()
+        for number, bake in ((1, "300ms"), (2, "60s")):
+            self.repo.publish(sample_apps.testapp(self.folder / "site", note=str(number), bake=bake))
+            self.deploy(node, f"v{number}", "web", 0, "--until", "switched")
+        wait_until(lambda: node.deployments()[0]["state"] == "baking", "v2 bakes")
+        self.end_both(next(one["pid"] for one in node.instances() if one["release"] == "v2"))
+        wait_until(lambda: node.deployments()[0]["ended_at"], "it is over", 30)
+        ended = node.deployments()[0]
+        self.assertEqual((ended["state"], ended["reason"]), ("reverted", "web/web.1 ended, how is not known: its keeper had been killed before in its bake"))
+        self.assertServes("v1")
+
+    def test_and_its_app_at_once_which_is_an_end_like_others(self):
+        """As by the kernel's OOM killer of a whole cgroup: nobody saw how it ended, and that it did is told all the same."""
+        self.repo.publish(sample_apps.testapp(self.folder / "site"))
+        node = self.make_node().start()
+        self.deploy(node, "v1")
+        (pid,) = node.pids().values()
+        self.end_both(pid)
+        wait_until(lambda: node.instances()[0]["pid"] not in (0, pid), "it runs again")
+        node.wait_app(health="healthy")
+        kinds = [event["kind"] for event in node.events()]
+        self.assertLess(kinds.index("keeper.gone"), kinds.index("instance.exit"), kinds)
+        (ended,) = [event["data"] for event in node.events() if event["kind"] == "instance.exit"]
+        how = "ended, how is not known: its keeper had been killed before"
+        self.assertEqual((ended["instance"], ended["reason"], ended["cause"]), ("web/web.1@v1", how, "unknown"))
+        self.assertGreater(ended["ran_ms"], 0)
+        self.assertSays(node.berth("status"), "web/web.1 restarted once, last", how)
+        self.assertSays(node.berth("why", "web"), "web/web.1", how)
+        self.assertRegex(node.metrics(), r'berth_instance_exits_total\{[^}]*reason="unknown"\} 1\n')
+
     def test_while_berthd_is_away_and_there_are_never_two(self):
         self.repo.publish(sample_apps.testapp(self.folder / "site"))
         node = self.make_node().start()

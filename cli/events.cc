@@ -227,7 +227,7 @@ Verb events_verb() {
       .arguments = {{"APP", "of this app only", &o->named, Completes::app, false}},
       .options = {{"-f,--follow", "", "go on with what happens; begins with the newest 10, or as -n says", &o->follow},
                   {"-n,--count", "N", "the newest N, 50 where nothing is said, of a search all; 0: all; with --from the first N", &o->count},
-                  {"--since", "WHEN", "from then on: so long ago (10m, 2h30m, 7d), a time in RFC 3339, or a day", &o->since},
+                  {"--since", "WHEN", "from then on, so long ago: 10m, 2h30m, 7d; or a time in RFC 3339, or a day", &o->since},
                   {"--until", "WHEN", "before then", &o->until},
                   {"--kind", "PATTERN", "of that kind, as it is shown or as webhooks have it: deployment.failed, 'operator.*' (repeatable)", &o->kinds},
                   {"--grep", "TEXT", "with this text in the line", &o->grep},

@@ -172,7 +172,7 @@ Verb history_verb() {
       .arguments = {{"APP|NUMBER", "of this app only, or the deployment of that number", &o->app, Completes::app, false}},
       .options = {{"-n,--count", "N", "how many, of the newest (default 20); 0: all", &o->count},
                   {"--before", "NUMBER", "those with a lower number alone", &o->before},
-                  {"--since", "WHEN", "asked for from then on: so long ago (10m, 2h30m, 7d), a time in RFC 3339, or a day", &o->since},
+                  {"--since", "WHEN", "asked for from then on, so long ago: 10m, 2h30m, 7d; or a time in RFC 3339, or a day", &o->since},
                   {"--until", "WHEN", "asked for before then", &o->until},
                   {"--deployment", "NUMBER", "that deployment alone, with all that is known of it", &o->deployment}},
       .action = [o](Console& console) { return history(console, *o); },

@@ -335,7 +335,7 @@ Verb logs_verb() {
       .arguments = {{"APP[/PROCESS[.N]][@RELEASE]", "the app, one of its processes, or one instance; of one release", &o->what, Completes::instance}},
       .options = {{"-f,--follow", "", "go on as it is written, over rotations and new instances; begins with the last 10 lines", &o->follow},
                   {"-n,--lines", "N", "the last N lines only", &o->last},
-                  {"--since", "WHEN", "from then on: so long ago (10m, 2h30m, 7d), a time in RFC 3339, or a day", &o->since},
+                  {"--since", "WHEN", "from then on, so long ago: 10m, 2h30m, 7d; or a time in RFC 3339, or a day", &o->since},
                   {"--until", "WHEN", "before then", &o->until},
                   {"--grep", "TEXT", "lines with this text", &o->grep},
                   {"--regex", "", "--grep is a POSIX extended regular expression", &o->regex},
